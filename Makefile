@@ -1,0 +1,32 @@
+# Everything builds in release mode into one folder, which tests, demo and benchmarks share.
+SWIFT_FLAGS := -c release
+
+.PHONY: help setup build demo test bench fuzz format clean
+
+help: ## What can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: ## Install what building needs (Debian or Ubuntu with Swift)
+	@scripts/setup.sh
+
+build: setup ## Build gscope
+	swift build $(SWIFT_FLAGS) --product gscope
+
+demo: build ## Fetch Gemma 3 270M and look inside it
+	@scripts/fetch-model.sh
+	@scripts/demo.sh
+
+test: setup ## Run all tests (those on real weights when a model is present)
+	@scripts/test.sh
+
+bench: setup ## Measure gscope beside transformers, llama.cpp and OpenBLAS
+	@scripts/bench.sh
+
+fuzz: setup ## Fuzz the file readers (SECONDS_EACH=60)
+	@scripts/fuzz.sh
+
+format: ## Format all Swift sources
+	swift format --in-place --recursive Package.swift Sources Tests Fuzz
+
+clean: ## Remove build products (the model stays)
+	rm -rf .build

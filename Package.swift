@@ -1,0 +1,81 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings every Swift target shares: strict concurrency and imports that never leak a dependency by accident.
+let swiftSettings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies + ["TestSupport"], exclude: [], swiftSettings: swiftSettings)
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+// A target imports only those above it.
+var targets: [Target] = [
+  .target(name: "CKernels", exclude: [], publicHeadersPath: "include"),
+  library("Tensors", ["CKernels"]),
+  library("Checkpoints", ["Tensors"]),
+  library("Tokenization", ["Tensors", "Checkpoints"]),
+  library("Sites", []),
+  library("Dictionaries", ["Tensors", "Checkpoints", "Sites"]),
+  library("Gemma", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries"]),
+  .executableTarget(
+    name: "gscope",
+    dependencies: [
+      "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", argumentParser, logging,
+    ],
+    swiftSettings: swiftSettings),
+  .executableTarget(
+    name: "gscope-bench",
+    dependencies: ["CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", argumentParser],
+    swiftSettings: swiftSettings),
+
+  .target(
+    name: "TestSupport", dependencies: ["Tensors", "Checkpoints"], path: "Tests/TestSupport",
+    swiftSettings: swiftSettings),
+  tests("CKernelsTests", ["CKernels"]),
+  tests("TensorsTests", ["CKernels", "Tensors"]),
+  tests("CheckpointsTests", ["Tensors", "Checkpoints"]),
+  tests("TokenizationTests", ["Tensors", "Checkpoints", "Tokenization"]),
+  tests("SitesTests", ["Sites"]),
+  tests("DictionariesTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
+  tests("GemmaTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
+  tests("gscopeTests", ["gscope", "Checkpoints"]),
+]
+
+// libFuzzer executables need `--sanitize fuzzer` and have no `main`, so they exist only when asked for (`make fuzz`).
+if Context.environment["GSCOPE_FUZZ"] != nil {
+  for name in ["FuzzSafetensors", "FuzzGGUF", "FuzzNPZ", "FuzzTokenizer", "FuzzConfiguration"] {
+    targets.append(
+      .executableTarget(
+        name: name, dependencies: ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"],
+        path: "Fuzz/\(name)",
+        swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]))
+  }
+}
+
+let package = Package(
+  name: "gemmascope",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "gscope", targets: ["gscope"]),
+    .library(
+      name: "GemmaScope", targets: ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+  ],
+  targets: targets
+)

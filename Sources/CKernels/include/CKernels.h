@@ -1,0 +1,215 @@
+// The C kernels of gemmascope: one function table per instruction set, chosen at run time.
+//
+// Conventions
+// - Matrices are row-major; `ld*` counts elements between rows of fp32 arrays.
+// - Arithmetic is fp32. Weights stay in their stored format and are widened in registers or per tile.
+// - Every function gives the same bits for any number of threads: work is cut by shape alone, and every reduction has
+//   a fixed order.
+// - Functions return GS_OK or GS_OUT_OF_MEMORY. They trust their arguments: shapes are checked by the Swift callers.
+#ifndef GEMMASCOPE_CKERNELS_H
+#define GEMMASCOPE_CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { GS_OK = 0, GS_OUT_OF_MEMORY = 1 };
+
+// ---------------------------------------------------------------------------------------------------------------
+// Thread pool
+
+/// Worker threads that share the caller's work. Any thread may use a pool; calls from several threads take turns.
+typedef struct gs_pool gs_pool;
+
+/// One task: `task` is its number, `worker` (0 ..< threads) is the thread that runs it.
+typedef void (*gs_task)(void *context, int64_t task, int worker);
+
+/// A pool of `threads` threads in all, the caller included (at least 1). NULL when memory or threads run out.
+gs_pool *gs_pool_create(int threads);
+void gs_pool_destroy(gs_pool *pool);
+int gs_pool_threads(const gs_pool *pool);
+/// Runs tasks 0 ..< count, in any order, on the pool and the calling thread; returns when all have ended. A task must
+/// not call this function.
+void gs_pool_run(gs_pool *pool, int64_t count, gs_task task, void *context);
+
+/// Cores that this process may be scheduled on (its affinity mask where the system has one), at least 1.
+int gs_schedulable_processors(void);
+
+// ---------------------------------------------------------------------------------------------------------------
+// Matrices
+
+typedef enum gs_dtype {
+  GS_F32 = 0,
+  GS_F16 = 1,
+  GS_BF16 = 2,
+  GS_Q8_0 = 3,
+  GS_Q4_0 = 4,
+  GS_Q4_1 = 5,
+  GS_Q5_0 = 6,
+  GS_Q5_1 = 7,
+  GS_Q4_K = 8,
+  GS_Q5_K = 9,
+  GS_Q6_K = 10,
+  GS_I8 = 11,  ///< int8 times an fp32 scale per row (`row_scale`)
+} gs_dtype;
+
+/// A stored matrix of `rows` × `cols`. Quantised rows are whole blocks (cols is a multiple of the block size).
+typedef struct gs_matrix {
+  const void *data;
+  gs_dtype dtype;
+  int64_t rows, cols;
+  int64_t row_bytes;       ///< bytes from one row to the next
+  const float *row_scale;  ///< GS_I8 only: one scale per row; otherwise NULL
+} gs_matrix;
+
+/// How a stored matrix takes part in x·W.
+typedef enum gs_layout {
+  GS_ROWS_ARE_OUTPUTS = 0,  ///< stored [n, k] (a Linear layer): y = x Wᵀ
+  GS_ROWS_ARE_INPUTS = 1,   ///< stored [k, n] (a dictionary, or a Linear layer walked backwards): y = x W
+} gs_layout;
+
+/// c[m, n] = a[m, k] · B (+ bias) (+ c when `accumulate`).
+typedef struct gs_gemm {
+  int64_t m, n, k;
+  const float *a;
+  int64_t lda;
+  gs_matrix b;
+  gs_layout layout;
+  float *c;
+  int64_t ldc;
+  const float *bias;  ///< [n] or NULL
+  int accumulate;
+} gs_gemm;
+
+/// out[m, n] = gelu_tanh(a·gateᵀ) ∘ (a·upᵀ); gate and up are stored [n, k].
+typedef struct gs_gated {
+  int64_t m, n, k;
+  const float *a;
+  int64_t lda;
+  gs_matrix gate, up;
+  float *out;
+  int64_t ldo;
+  float *gate_out, *up_out;  ///< both [m, n] contiguous, or both NULL: the values before the activation
+} gs_gated;
+
+// ---------------------------------------------------------------------------------------------------------------
+// Attention
+
+/// Causal attention of `queries` rows over `keys` rows of one sequence, with grouped heads: query head h reads key and
+/// value head h / (query_heads / kv_heads). Key j (absolute position first_key + j) is visible from query i (absolute
+/// position first_query + i) when  position(j) <= position(i)  and, for window > 0,  position(j) > position(i) - window.
+/// Rows hold all heads one after another: q, out [queries, query_heads·head_dim], k, v [keys, kv_heads·head_dim].
+typedef struct gs_attention {
+  int64_t queries, keys;
+  int64_t query_heads, kv_heads, head_dim;
+  int64_t first_query, first_key;
+  int64_t window;  ///< 0: global
+  float scale;     ///< multiplies q·k
+  const float *q, *k, *v;
+  int64_t ldq, ldk, ldv;
+  float *out;
+  int64_t ldo;
+} gs_attention;
+
+/// Vector–Jacobian product of attention for a batch of cotangents that share one forward.
+/// `dout`, `dq` are [cotangents, queries, query_heads·head_dim]; `dk`, `dv` [cotangents, keys, kv_heads·head_dim], all
+/// contiguous and overwritten. With dq == NULL the pattern is held constant (frozen): only dv is computed, dk unused.
+typedef struct gs_attention_vjp {
+  gs_attention forward;  ///< `out` is not read
+  int64_t cotangents;
+  const float *dout;
+  float *dq, *dk, *dv;
+} gs_attention_vjp;
+
+// ---------------------------------------------------------------------------------------------------------------
+// Sparse codes
+
+/// CSR: row r holds entries row_offsets[r] ..< row_offsets[r+1], features ascending. Owned by malloc.
+typedef struct gs_sparse {
+  int64_t rows;
+  int64_t *row_offsets;
+  int32_t *features;
+  float *activations;
+} gs_sparse;
+void gs_sparse_free(gs_sparse *code);
+
+/// JumpReLU encoder: z = x·W + bias, kept where z > threshold and z > 0. Never forms [m, width].
+typedef struct gs_encode {
+  int64_t m, d, width;
+  const float *x;
+  int64_t ldx;
+  gs_matrix w;
+  gs_layout layout;        ///< GS_ROWS_ARE_INPUTS for Gemma Scope's w_enc [d, width]
+  const float *bias;       ///< [width] or NULL
+  const float *threshold;  ///< [width] or NULL (zero)
+} gs_encode;
+
+/// y[r, :] = (accumulate ? y[r, :] : 0) + bias + Σ activation · w[feature, :].
+typedef struct gs_decode {
+  int64_t rows, d;
+  const int64_t *row_offsets;
+  const int32_t *features;
+  const float *activations;
+  gs_matrix w;        ///< [width, d]
+  const float *bias;  ///< [d] or NULL
+  float *y;
+  int64_t ldy;
+  int accumulate;
+} gs_decode;
+
+// ---------------------------------------------------------------------------------------------------------------
+// The function table
+
+typedef enum gs_isa { GS_SCALAR = 0, GS_AVX2 = 1, GS_AVX512 = 2, GS_NEON = 3 } gs_isa;
+
+typedef struct gs_kernels {
+  gs_isa isa;
+  const char *name;
+
+  /// c = a·B; few rows of `a` (a decode step) go through a matrix–vector path that streams B once.
+  int (*gemm)(gs_pool *, const gs_gemm *);
+  int (*gated)(gs_pool *, const gs_gated *);
+
+  /// out[i, :] = scale · w[ids[i], :], widened to fp32.
+  void (*gather_rows)(gs_pool *, const gs_matrix *w, const int32_t *ids, int64_t n, float scale, float *out, int64_t ldo);
+
+  /// y = x · gain / sqrt(mean(x²) + eps) over each of `rows` rows of `d` contiguous floats; gain is already 1 + w.
+  /// With `residual` (may be NULL): y = residual + that. y may be x or residual.
+  void (*rms_norm)(gs_pool *, int64_t rows, int64_t d, const float *x, const float *gain, float eps,
+                   const float *residual, float *y);
+  /// dx of rms_norm for `cotangents` gradients [cotangents, rows, d]; `frozen` holds the denominator constant.
+  void (*rms_norm_vjp)(gs_pool *, int64_t cotangents, int64_t rows, int64_t d, const float *dy, const float *x,
+                       const float *gain, float eps, int frozen, float *dx);
+
+  /// Rotates pairs (i, i + head_dim/2) of every head of row r by the angle whose cosine and sine stand in
+  /// cos/sin[r, head_dim/2]; `inverse` rotates back (the VJP). In place, x is [rows, heads, head_dim].
+  void (*rope)(gs_pool *, int64_t rows, int64_t heads, int64_t head_dim, float *x, const float *cos, const float *sin,
+               int inverse);
+
+  /// `count` independent sequences.
+  int (*attention)(gs_pool *, const gs_attention *sequences, int64_t count);
+  /// pattern[query_heads, queries, keys]: the softmax weights, zero where a key is not visible.
+  int (*attention_pattern)(gs_pool *, const gs_attention *, float *pattern);
+  int (*attention_vjp)(gs_pool *, const gs_attention_vjp *);
+
+  /// dgate, dup from dh for h = gelu_tanh(gate)·up: gate, up [n], dh, dgate, dup [cotangents, n].
+  void (*gelu_gate_vjp)(gs_pool *, int64_t cotangents, int64_t n, const float *gate, const float *up, const float *dh,
+                        float *dgate, float *dup);
+
+  /// y += alpha · x over n floats.
+  void (*axpy)(gs_pool *, int64_t n, float alpha, const float *x, float *y);
+
+  /// out[r] = log Σ exp(x[r, :]), computed about the row's maximum.
+  void (*log_sum_exp)(gs_pool *, int64_t rows, int64_t n, const float *x, int64_t ldx, float *out);
+  /// The k largest of each row in falling order, equal values by lower index first (k <= n): [rows, k].
+  void (*top_k)(gs_pool *, int64_t rows, int64_t n, const float *x, int64_t ldx, int64_t k, int32_t *ids, float *values);
+
+  int (*encode)(gs_pool *, const gs_encode *, gs_sparse *out);
+  void (*decode)(gs_pool *, const gs_decode *);
+} gs_kernels;
+
+/// The table for an instruction set, or NULL when this build or this machine lacks it.
+const gs_kernels *gs_kernels_for(gs_isa isa);
+/// The fastest table this machine runs.
+const gs_kernels *gs_kernels_best(void);
+
+#endif

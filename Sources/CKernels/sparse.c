@@ -1,0 +1,12 @@
+// The owner's end of a sparse code.
+#include <stdlib.h>
+
+#include "CKernels.h"
+
+void gs_sparse_free(gs_sparse *code) {
+  if (code == NULL) return;
+  free(code->row_offsets);
+  free(code->features);
+  free(code->activations);
+  *code = (gs_sparse){0};
+}

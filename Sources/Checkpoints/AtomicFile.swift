@@ -1,0 +1,119 @@
+public import Foundation
+
+/// A file that appears whole or not at all: it is filled under a temporary name in the folder of its destination, synced
+/// to disk and then renamed into place, replacing what was there. Dropped without `commit()` it leaves nothing behind.
+public final class AtomicFile {
+  /// The destination.
+  public let url: URL
+  private let temporary: String
+  private var descriptor: Int32
+  private var isCommitted = false
+
+  /// Opens a temporary file beside `url`.
+  /// - Parameter byteCount: bytes about to be written, refused at once when the disk has less room.
+  /// - Throws: `CheckpointError.unwritable`.
+  public init(_ url: URL, byteCount: Int = 0) throws {
+    self.url = url
+    let folder = url.deletingLastPathComponent().path
+    let tag = String(UInt64.random(in: .min ... .max), radix: 16)
+    temporary = URL(filePath: folder).appending(path: ".partial-\(tag)").path
+    descriptor = -1
+    try Self.checkRoom(for: byteCount, in: folder, file: url.path)
+    descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw Self.failure(url.path, errno) }
+  }
+
+  deinit {
+    guard !isCommitted, descriptor >= 0 else { return }
+    close(descriptor)
+    unlink(temporary)
+  }
+
+  /// Writes `bytes` at byte `offset` of the file.
+  /// - Throws: `CheckpointError.unwritable`.
+  public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
+    try Self.write(bytes, at: offset, to: descriptor, file: url.path)
+  }
+
+  /// Syncs the file and puts it in place; nothing may be written afterwards.
+  /// - Throws: `CheckpointError.unwritable`, leaving the destination as it was.
+  public func commit() throws {
+    guard fsync(descriptor) == 0 else { throw Self.failure(url.path, errno) }
+    guard rename(temporary, url.path) == 0 else { throw Self.failure(url.path, errno) }
+    isCommitted = true
+    close(descriptor)
+    try Self.syncFolder(of: url)
+  }
+
+  /// The rename itself reaches the disk only when the folder is synced.
+  private static func syncFolder(of url: URL) throws {
+    let folder = open(url.deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
+    guard folder >= 0 else { throw failure(url.path, errno) }
+    defer { close(folder) }
+    // Some network file systems cannot sync a folder and say EINVAL; there the rename is as durable as it gets.
+    guard fsync(folder) == 0 || errno == EINVAL || errno == ENOTSUP else { throw failure(url.path, errno) }
+  }
+
+  /// A disk without room is better found before an hour of writing than after; a file system that reports no size at all
+  /// is taken at its word when the write fails.
+  private static func checkRoom(for byteCount: Int, in folder: String, file: String) throws {
+    guard byteCount > 0 else { return }
+    var status = statvfs()
+    guard statvfs(folder, &status) == 0, status.f_blocks > 0 else { return }
+    let (free, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    guard overflow || UInt64(byteCount) <= free else {
+      throw CheckpointError.unwritable(file: file, reason: "needs \(byteCount) bytes, the disk has \(free) left")
+    }
+  }
+
+  /// Writes all of `bytes` to an open file, whatever number of calls that takes.
+  package static func write(
+    _ bytes: UnsafeRawBufferPointer, at offset: Int, to descriptor: Int32, file: String
+  ) throws {
+    var done = 0
+    while done < bytes.count {
+      let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+      let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
+      if count > 0 {
+        done += count
+      } else if count == 0 {
+        throw failure(file, ENOSPC)
+      } else if errno != EINTR {
+        throw failure(file, errno)
+      }
+    }
+  }
+
+  private static func failure(_ file: String, _ code: Int32) -> CheckpointError {
+    .unwritable(file: file, reason: String(cString: strerror(code)))
+  }
+}
+
+extension AtomicFile {
+  /// Replaces the contents of `url` by `bytes`.
+  /// - Throws: `CheckpointError.unwritable`.
+  public static func write(_ bytes: some DataProtocol, to url: URL) throws {
+    let file = try AtomicFile(url, byteCount: bytes.count)
+    var offset = 0
+    for region in bytes.regions {
+      try region.withUnsafeBytes { try file.write($0, at: offset) }
+      offset += region.count
+    }
+    try file.commit()
+  }
+
+  /// Replaces the contents of `url` by `value` as JSON, keys sorted, so that equal values give equal files.
+  /// - Throws: `CheckpointError.unwritable`, also when `value` cannot be encoded.
+  public static func writeJSON(_ value: some Encodable, to url: URL) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    var bytes: Data
+    do {
+      bytes = try encoder.encode(value)
+    } catch {
+      throw CheckpointError.unwritable(file: url.path, reason: "\(error)")
+    }
+    bytes.append(UInt8(ascii: "\n"))
+    try write(bytes, to: url)
+  }
+}

@@ -1,0 +1,80 @@
+import Sites
+
+extension DictionaryLayout {
+  /// Kind and sites, from the caller's site, the configuration, or the path, in that order.
+  /// - Throws: `DictionaryError.unknownSite`, `.site`, `.contradiction`, `.configuration`.
+  func resolve(site: Site?) throws -> (kind: DictionaryKind, reads: [Site], writes: [Site]) {
+    let kind = try resolveKind(site: site)
+    guard kind.isMultiLayer == (files.count > 1) || kind.isMultiLayer && files[0].lastPathComponent.contains("_layer_")
+    else {
+      throw DictionaryError.contradiction(
+        path: url.path, configuration: "type '\(kind.rawValue)'",
+        files: files.count == 1 ? files[0].lastPathComponent : "\(files.count) params_layer files")
+    }
+    let (reads, writes) = try site.map { try overriding($0, kind) } ?? stated(kind)
+    try check(kind, reads, writes)
+    return (kind, reads, writes)
+  }
+
+  private func resolveKind(site: Site?) throws -> DictionaryKind {
+    if let kind = configuration.kind ?? hints.kind { return kind }
+    if let site { return site.kind == .mlpIn ? .transcoder : .sae }
+    guard let reads = configuration.reads else { throw DictionaryError.unknownSite(path: url.path) }
+    let sameSite = configuration.writes.map { $0 == reads } ?? (reads.kind != .mlpIn)
+    switch reads.layers {
+    case .one: return sameSite ? .sae : .transcoder
+    case .list, .all: return sameSite ? .crosscoder : .clt
+    }
+  }
+
+  private func overriding(_ site: Site, _ kind: DictionaryKind) throws -> ([Site], [Site]) {
+    switch (kind, site.kind) {
+    case (.crosscoder, _), (.clt, _):
+      throw DictionaryError.site(
+        path: url.path, reason: "a \(kind.rawValue) reads \(files.count) layers and cannot be moved to \(site)")
+    case (.sae, .mlpIn):
+      throw DictionaryError.site(path: url.path, reason: "is an sae and cannot stand at \(site), which only transcoders read")
+    case (.sae, _): return ([site], [site])
+    case (.transcoder, .mlpIn), (.transcoder, .mlpOut): return ([.mlpIn(site.layer)], [.mlpOut(site.layer)])
+    case (.transcoder, _):
+      throw DictionaryError.site(path: url.path, reason: "is a transcoder: name mlp_in.N or mlp_out.N, not \(site)")
+    }
+  }
+
+  private func stated(_ kind: DictionaryKind) throws -> ([Site], [Site]) {
+    guard let reads = configuration.reads ?? hints.reads else { throw DictionaryError.unknownSite(path: url.path) }
+    let list = reads.sites(layerCount: files.count)
+    if let writes = configuration.writes { return (list, writes.sites(layerCount: files.count)) }
+    if configuration.reads == nil, let writes = hints.writes { return (list, writes.sites(layerCount: files.count)) }
+    // Only the input is stated: the output follows from the kind.
+    let readsMLP = kind == .transcoder || kind == .clt
+    return (list, readsMLP ? list.map { .mlpOut($0.layer) } : list)
+  }
+
+  private func check(_ kind: DictionaryKind, _ reads: [Site], _ writes: [Site]) throws {
+    func contradiction(_ configuration: String, _ found: String) -> DictionaryError {
+      .contradiction(path: url.path, configuration: configuration, files: found)
+    }
+    guard reads.count == files.count else {
+      let missing = reads.count > files.count ? " (params_layer_\(files.count).safetensors is missing)" : ""
+      throw contradiction("\(reads.count) layers read", "\(files.count) layers\(missing)")
+    }
+    guard writes.count == reads.count else {
+      throw configurationError("hf_hook_point_out", "names \(writes.count) layers, hf_hook_point_in \(reads.count)")
+    }
+    switch kind {
+    case .sae, .crosscoder:
+      guard reads == writes else {
+        throw configurationError("hf_hook_point_out", "must equal hf_hook_point_in for type '\(kind.rawValue)'")
+      }
+    case .transcoder, .clt:
+      guard reads != writes else {
+        throw configurationError("hf_hook_point_out", "must differ from hf_hook_point_in for type '\(kind.rawValue)'")
+      }
+    }
+  }
+
+  private func configurationError(_ key: String, _ reason: String) -> DictionaryError {
+    .configuration(path: url.path, key: key, reason: reason)
+  }
+}

@@ -1,0 +1,80 @@
+public import Foundation
+public import Sites
+
+/// A collection of dictionaries for one model, described by a `suite.json` at the root of its folder:
+///
+/// ```json
+/// {"schema":1,"model":{"name":"google/gemma-3-270m","sha256":"…"},"dictionaries":[
+///   {"name":"resid_post/layer_9_width_16k_l0_small","path":"resid_post/layer_9_width_16k_l0_small","kind":"sae",
+///    "sites":["resid_post.9"],"width":16384,"l0":20,"affine":false,"card":{"l0":19.4,"fvu":0.08}}]}
+/// ```
+public struct Suite: Sendable, Equatable {
+  /// The model that the dictionaries were trained on.
+  public struct Model: Sendable, Equatable {
+    public let name: String
+    /// Of the weights, 64 hexadecimal digits, where recorded.
+    public let sha256: String?
+
+    public init(name: String, sha256: String?) {
+      self.name = name
+      self.sha256 = sha256
+    }
+  }
+
+  /// One dictionary of the suite.
+  public struct Entry: Sendable, Equatable {
+    public let name: String
+    /// Folder or file below the suite's folder.
+    public let path: String
+    public let kind: DictionaryKind
+    /// Sites read, then sites written where they are others.
+    public let sites: [Site]
+    /// Features of all layers together.
+    public let width: Int
+    /// Target L0, summed over layers.
+    public let l0: Double?
+    public let isAffine: Bool
+    /// What was measured when it was made: its numbers by name (`l0`, `fvu`, `delta_loss` …).
+    public let card: [String: Double]
+
+    public init(
+      name: String, path: String, kind: DictionaryKind, sites: [Site], width: Int, l0: Double?, isAffine: Bool,
+      card: [String: Double]
+    ) {
+      self.name = name
+      self.path = path
+      self.kind = kind
+      self.sites = sites
+      self.width = width
+      self.l0 = l0
+      self.isAffine = isAffine
+      self.card = card
+    }
+  }
+
+  /// The folder that holds `suite.json`.
+  public let folder: URL
+  public let model: Model
+  public let entries: [Entry]
+
+  public init(folder: URL, model: Model, entries: [Entry]) {
+    self.folder = folder
+    self.model = model
+    self.entries = entries
+  }
+
+  /// Where an entry's files are.
+  public func url(of entry: Entry) -> URL { folder.appending(path: entry.path) }
+}
+
+extension Suite.Entry: CustomStringConvertible {
+  /// One line for lists: `name  sae  resid_post.9  width 16384  l0 20`.
+  public var description: String {
+    let sites = sites.count > 4 ? "\(sites[0]) … \(sites[sites.count - 1])" : sites.map(\.description).joined(separator: ",")
+    return ([name, kind.rawValue, sites, "width \(width)"] + (l0.map { ["l0 \(Self.text($0))"] } ?? [])
+      + (isAffine ? ["affine"] : [])).joined(separator: "  ")
+  }
+
+  /// A number without a needless `.0`.
+  static func text(_ number: Double) -> String { Int(exactly: number).map(String.init) ?? "\(number)" }
+}

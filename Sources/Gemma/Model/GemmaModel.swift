@@ -1,0 +1,92 @@
+public import Sites
+public import Tensors
+
+/// A Gemma 3 text model, ready to run: weights (mapped, in their stored format) and the backend that runs them.
+///
+/// Immutable: any number of threads may call it. What changes between calls, the keys and values of a sequence, lives in
+/// a `GemmaSession`.
+///
+/// ```swift
+/// let model = try GemmaModel(contentsOf: folder, backend: NativeBackend())
+/// let site = Site(.residPost, layer: 9)
+/// let result = try model.forward([tokens], capture: [site], logits: .none)
+/// let activations = result.activations[site]  // [tokens, width]
+/// ```
+public final class GemmaModel: Sendable {
+  public let configuration: GemmaConfiguration
+  public let backend: any Backend
+  let weights: GemmaWeights
+  let globalFrequencies: RotaryFrequencies
+  let localFrequencies: RotaryFrequencies
+
+  init(configuration: GemmaConfiguration, weights: GemmaWeights, backend: any Backend) {
+    self.configuration = configuration
+    self.weights = weights
+    self.backend = backend
+    globalFrequencies = RotaryFrequencies(
+      base: configuration.globalRopeBase, scale: configuration.globalRopeScale,
+      headDimension: configuration.headDimension)
+    localFrequencies = RotaryFrequencies(
+      base: configuration.localRopeBase, scale: 1, headDimension: configuration.headDimension)
+  }
+
+  /// Sizes of the sites.
+  public var shape: ModelShape { configuration.shape }
+
+  /// The attention of layer `layer`.
+  func attentionShape(_ layer: Int) -> AttentionShape {
+    AttentionShape(
+      queryHeads: configuration.queryHeads, keyValueHeads: configuration.keyValueHeads,
+      headDimension: configuration.headDimension,
+      window: configuration.isGlobal[layer] ? nil : configuration.slidingWindow,
+      scale: Float(1 / configuration.queryScalar.squareRoot()))
+  }
+
+  /// Embeddings are multiplied by √width. transformers rounds the factor to the type it computes in; here that is fp32
+  /// whatever the weights are stored in.
+  var embeddingScale: Float { Float(Double(configuration.width).squareRoot()) }
+
+  /// An empty session.
+  /// - Throws: `TensorError.outOfMemory`.
+  public func makeSession() throws -> GemmaSession {
+    GemmaSession(caches: try (0..<configuration.layers).map { try backend.makeCache(attentionShape($0)) })
+  }
+
+  /// Next-token logits of rows of the residual stream: final norm, then the head. residual [n, width] → [n, vocabulary].
+  /// Applied to an earlier layer's residual stream it is the logit lens.
+  public func unembed(_ residual: Tensor) throws -> Tensor {
+    try backend.linear(try finalNorm(residual), weights.head)
+  }
+
+  /// The final norm of rows of the residual stream.
+  public func finalNorm(_ residual: Tensor) throws -> Tensor {
+    try backend.rmsNorm(residual, gain: weights.finalGain, epsilon: configuration.normEpsilon, residual: nil)
+  }
+
+  /// The gain (1 + w) of the final norm, [width]: with a row of the head it gives the direction that raises a token's
+  /// logit, up to the norm's denominator.
+  public var finalNormGain: Tensor { weights.finalGain }
+
+  /// Rows of the unembedding, widened: [tokens.count, width].
+  public func unembeddingRows(_ tokens: [Int32]) throws -> Tensor {
+    try backend.gather(weights.head, rows: tokens, scale: 1)
+  }
+}
+
+/// The keys and values of one growing sequence. Use it from one thread at a time.
+public final class GemmaSession {
+  let caches: [any KeyValueCache]
+
+  init(caches: [any KeyValueCache]) { self.caches = caches }
+
+  /// Tokens seen so far.
+  public var count: Int { caches.first?.count ?? 0 }
+  /// Bytes that keys and values take.
+  public var byteCount: Int { caches.reduce(0) { $0 + $1.byteCount } }
+
+  /// Forgets everything from position `count` on, so that another continuation can be tried.
+  /// - Throws: `TensorError.outOfRange` when a sliding window has already dropped what would be needed.
+  public func truncate(to count: Int) throws {
+    for cache in caches { try cache.truncate(to: count) }
+  }
+}

@@ -1,0 +1,46 @@
+import Foundation
+
+/// Host memory, owned or mapped from a file.
+///
+/// Safe to share: the bytes are written only by the operation that creates the storage, before anyone else can see it;
+/// afterwards they are only read. A mapped file that somebody else truncates while it is open is outside this promise
+/// (the operating system then ends the process with SIGBUS).
+public final class HostStorage: TensorStorage, @unchecked Sendable {
+  private enum Owner {
+    case allocation
+    case mapping(MappedFile)
+  }
+
+  package let bytes: UnsafeMutableRawBufferPointer
+  private let owner: Owner
+
+  public var byteCount: Int { bytes.count }
+
+  /// Alignment of owned memory, a cache line: vector loads never straddle two.
+  package static let alignment = 64
+
+  /// Uninitialised memory of `byteCount` bytes.
+  /// - Throws: `TensorError.outOfMemory`.
+  package init(byteCount: Int) throws {
+    var pointer: UnsafeMutableRawPointer?
+    guard byteCount >= 0, posix_memalign(&pointer, Self.alignment, max(byteCount, 1)) == 0, let pointer else {
+      throw TensorError.outOfMemory(bytes: byteCount)
+    }
+    bytes = UnsafeMutableRawBufferPointer(start: pointer, count: byteCount)
+    owner = .allocation
+  }
+
+  /// A whole mapped file, which is kept open for as long as the storage lives. It is never written.
+  public init(mapping file: MappedFile) {
+    bytes = UnsafeMutableRawBufferPointer(mutating: file.bytes)
+    owner = .mapping(file)
+  }
+
+  deinit {
+    if case .allocation = owner { free(bytes.baseAddress) }
+  }
+
+  public func copy(from offset: Int, to destination: UnsafeMutableRawBufferPointer) {
+    destination.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + destination.count]))
+  }
+}

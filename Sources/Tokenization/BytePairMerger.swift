@@ -1,0 +1,122 @@
+/// Joins neighbouring tokens until no merge applies, always the lowest rank first, then the leftmost. Holds the memory
+/// that this takes, for use again.
+struct BytePairMerger {
+  private static let none = UInt32.max
+  /// Below this many tokens a scan for the lowest rank beats a heap.
+  private static let smallCount = 32
+
+  /// The tokens to merge, which the caller fills.
+  var ids: [Int32] = []
+  /// For each token, the rank and product of its merge with the token after it.
+  private var ranks: [UInt32] = []
+  private var products: [Int32] = []
+  private var previous: [Int32] = []
+  private var next: [Int32] = []
+  /// rank << 32 | position, a binary heap with the least on top. Entries whose rank is no longer the position's are
+  /// stale and are passed over.
+  private var heap: [UInt64] = []
+
+  /// Appends the result to `out` and empties `ids`.
+  mutating func run(_ model: BytePairModel, into out: inout [Int32]) {
+    if ids.count < Self.smallCount { runSmall(model) } else { runLarge(model) }
+    out.append(contentsOf: ids)
+    ids.removeAll(keepingCapacity: true)
+  }
+
+  private mutating func rankAll(_ model: BytePairModel) {
+    ranks.removeAll(keepingCapacity: true)
+    products.removeAll(keepingCapacity: true)
+    for i in 0..<ids.count {
+      let merge = i + 1 < ids.count ? model.merge(ids[i], ids[i + 1]) : .none
+      ranks.append(merge.rank)
+      products.append(merge.product)
+    }
+  }
+
+  private mutating func runSmall(_ model: BytePairModel) {
+    rankAll(model)
+    while true {
+      var best = 0
+      var lowest = Self.none
+      for i in 0..<ranks.count where ranks[i] < lowest {
+        lowest = ranks[i]
+        best = i
+      }
+      guard lowest != Self.none else { return }
+      ids[best] = products[best]
+      ids.remove(at: best + 1)
+      ranks.remove(at: best + 1)
+      products.remove(at: best + 1)
+      rank(best, followedBy: best + 1, model)
+      if best > 0 { rank(best - 1, followedBy: best, model) }
+    }
+  }
+
+  @inline(__always)
+  private mutating func rank(_ position: Int, followedBy following: Int, _ model: BytePairModel) {
+    let merge = following < ids.count ? model.merge(ids[position], ids[following]) : .none
+    ranks[position] = merge.rank
+    products[position] = merge.product
+  }
+
+  private mutating func runLarge(_ model: BytePairModel) {
+    rankAll(model)
+    let count = ids.count
+    previous.removeAll(keepingCapacity: true)
+    next.removeAll(keepingCapacity: true)
+    heap.removeAll(keepingCapacity: true)
+    for i in 0..<count {
+      previous.append(Int32(i) - 1)
+      next.append(Int32(i) + 1)
+      if ranks[i] != Self.none { push(i) }
+    }
+    while let top = pop() {
+      let position = Int(top & 0xFFFF_FFFF)
+      guard ranks[position] == UInt32(top >> 32) else { continue }
+      let absorbed = Int(next[position])
+      let following = Int(next[absorbed])
+      ids[position] = products[position]
+      ranks[absorbed] = Self.none
+      ids[absorbed] = -1
+      next[position] = Int32(following)
+      if following < count { previous[following] = Int32(position) }
+      rank(position, followedBy: following, model)
+      if ranks[position] != Self.none { push(position) }
+      let before = Int(previous[position])
+      if before >= 0 {
+        rank(before, followedBy: position, model)
+        if ranks[before] != Self.none { push(before) }
+      }
+    }
+    ids.removeAll { $0 < 0 }
+  }
+
+  private mutating func push(_ position: Int) {
+    let entry = UInt64(ranks[position]) << 32 | UInt64(position)
+    heap.append(entry)
+    var child = heap.count - 1
+    while child > 0 {
+      let parent = (child - 1) / 2
+      guard entry < heap[parent] else { break }
+      heap[child] = heap[parent]
+      child = parent
+    }
+    heap[child] = entry
+  }
+
+  private mutating func pop() -> UInt64? {
+    guard let top = heap.first, let last = heap.popLast() else { return nil }
+    guard !heap.isEmpty else { return top }
+    var parent = 0
+    while true {
+      var child = 2 * parent + 1
+      guard child < heap.count else { break }
+      if child + 1 < heap.count, heap[child + 1] < heap[child] { child += 1 }
+      guard heap[child] < last else { break }
+      heap[parent] = heap[child]
+      parent = child
+    }
+    heap[parent] = last
+    return top
+  }
+}

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Shows the real thing on a real sentence.
+source "$(dirname "$0")/common.sh"
+
+gscope=.build/release/gscope
+export GSCOPE_MODEL=${GSCOPE_MODEL:-models/gemma-3-270m-q4_k_m.gguf}
+sentence=${1:-"The Eiffel Tower stands in the city of"}
+
+show() { printf '\n\033[1m$ gscope'; printf ' %q' "$@"; printf '\033[0m\n'; "$gscope" "$@"; }
+
+show info "$GSCOPE_MODEL"
+show tokenize --text "$sentence"
+show lens --text "$sentence" --top-k 4
+show logits --text "$sentence" --positions last --top-k 5
+show generate --text "$sentence" --max-tokens 32

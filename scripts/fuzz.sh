@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Fuzzes the readers of untrusted files with libFuzzer and AddressSanitizer for SECONDS each.
+source "$(dirname "$0")/common.sh"
+
+seconds=${SECONDS_EACH:-60}
+export GSCOPE_FUZZ=1
+for target in FuzzSafetensors FuzzGGUF FuzzNPZ FuzzTokenizer FuzzConfiguration; do
+  step "$target for $seconds s"
+  swift build -c release --scratch-path .build-fuzz --sanitize fuzzer --sanitize address --product "$target"
+  corpus=.build-fuzz/corpus/$target
+  mkdir -p "$corpus"
+  seeds=()
+  [ -d "Fuzz/$target/Seeds" ] && seeds=("Fuzz/$target/Seeds")
+  ".build-fuzz/release/$target" -max_total_time="$seconds" -rss_limit_mb=4096 -artifact_prefix=".build-fuzz/$target-" \
+    "$corpus" "${seeds[@]}"
+done

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Builds and runs all tests in release mode, so that they exercise the optimised kernels.
+source "$(dirname "$0")/common.sh"
+
+if [ -n "${GSCOPE_MODEL:-}" ]; then
+  echo "Tests on real weights: GSCOPE_MODEL=$GSCOPE_MODEL"
+elif [ -e models/gemma-3-270m-q4_k_m.gguf ]; then
+  echo "Tests on real weights: models/gemma-3-270m-q4_k_m.gguf"
+else
+  echo "Tests on real weights: SKIPPED (no model; 'make demo' fetches one, or set GSCOPE_MODEL)"
+fi
+swift build -c release --build-tests
+exec swift test -c release --skip-build "$@"
