@@ -1,5 +1,6 @@
 import Foundation
 import Sites
+import Tensors
 
 extension DictionaryLayout {
   var folder: URL { files.first?.deletingLastPathComponent() ?? url }

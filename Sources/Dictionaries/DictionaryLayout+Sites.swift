@@ -1,3 +1,4 @@
+import Foundation
 import Sites
 
 extension DictionaryLayout {
@@ -5,11 +6,11 @@ extension DictionaryLayout {
   /// - Throws: `DictionaryError.unknownSite`, `.site`, `.contradiction`, `.configuration`.
   func resolve(site: Site?) throws -> (kind: DictionaryKind, reads: [Site], writes: [Site]) {
     let kind = try resolveKind(site: site)
-    guard kind.isMultiLayer == (files.count > 1) || kind.isMultiLayer && files[0].lastPathComponent.contains("_layer_")
-    else {
+    let usesLayerFiles = files.contains { $0.lastPathComponent.hasPrefix("params_layer_") }
+    guard kind.isMultiLayer == usesLayerFiles else {
       throw DictionaryError.contradiction(
         path: url.path, configuration: "type '\(kind.rawValue)'",
-        files: files.count == 1 ? files[0].lastPathComponent : "\(files.count) params_layer files")
+        files: usesLayerFiles ? "params_layer files" : "one file for one layer")
     }
     let (reads, writes) = try site.map { try overriding($0, kind) } ?? stated(kind)
     try check(kind, reads, writes)

@@ -25,8 +25,7 @@ extension Site {
     let digits = text.drop { !$0.isASCIIDigit }.prefix { $0.isASCIIDigit }
     let layer = Int(digits)
     let letters = String(text.filter { !$0.isASCIIDigit && $0 != "." })
-    let kinds = Kind.allCases.filter { layer == nil || $0 != .embed }
-    let kind = kinds.min { editDistance(letters, $0.rawValue) < editDistance(letters, $1.rawValue) }
+    let kind = Kind.allCases.min { editDistance(letters, $0.rawValue) < editDistance(letters, $1.rawValue) }
     return Site(kind ?? .residPost, layer: layer ?? 0)
   }
 }

@@ -7,7 +7,7 @@ extension GemmaTokenizer {
   /// - Complexity: O(n log n) in the length of `text`, O(n) where it has spaces or repeats itself.
   public func encode(_ text: String, addBOS: Bool = true, specials: Specials = .parse) -> [Int32] {
     var text = text
-    return text.withUTF8 { encodeValid($0, addBOS: addBOS, specials: specials) }
+    return text.withUTF8 { encodeValid($0, addBOS: addBOS, specials: specials).ids }
   }
 
   /// The tokens of UTF-8 bytes. Where they are not valid UTF-8, each maximal part that is not is read as U+FFFD, as
@@ -16,13 +16,17 @@ extension GemmaTokenizer {
     encode(String(decoding: bytes, as: UTF8.self), addBOS: addBOS, specials: specials)
   }
 
-  func encodeValid(_ text: UnsafeBufferPointer<UInt8>, addBOS: Bool, specials: Specials) -> [Int32] {
+  /// The tokens of valid UTF-8, and whether the first is a `<bos>` that the text does not spell.
+  func encodeValid(
+    _ text: UnsafeBufferPointer<UInt8>, addBOS: Bool, specials: Specials
+  ) -> (ids: [Int32], addedBOS: Bool) {
     var ids: [Int32] = []
     ids.reserveCapacity(text.count / 4 + 8)
     if addBOS { ids.append(bos) }
     withWorkspace { append(text, specials: specials, to: &ids, using: &$0) }
-    if addBOS, ids.count > 1, ids[1] == bos { ids.removeFirst() }
-    return ids
+    guard addBOS, ids.count > 1, ids[1] == bos else { return (ids, addBOS) }
+    ids.removeFirst()
+    return (ids, false)
   }
 
   /// Appends the tokens of `text`, without `<bos>`.

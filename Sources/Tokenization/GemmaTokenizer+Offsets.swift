@@ -16,19 +16,12 @@ extension GemmaTokenizer {
   public func encodeWithRanges(_ text: String, addBOS: Bool = true, specials: Specials = .parse) -> Encoding {
     var text = text
     return text.withUTF8 { text in
-      let ids = encodeValid(text, addBOS: addBOS, specials: specials)
-      var ranges: [Range<Int>] = []
+      let (ids, addedBOS) = encodeValid(text, addBOS: addBOS, specials: specials)
+      var ranges: [Range<Int>] = addedBOS ? [0..<0] : []
       ranges.reserveCapacity(ids.count)
-      // A <bos> in front is the text's own only if the text spells it.
-      let own = ids.first == bos && specials == .parse && begins(text, with: bos)
-      if addBOS, !own { ranges.append(0..<0) }
       appendRanges(of: ids.dropFirst(ranges.count), in: text, from: 0, to: &ranges)
       return Encoding(ids: ids, ranges: ranges)
     }
-  }
-
-  private func begins(_ text: UnsafeBufferPointer<UInt8>, with id: Int32) -> Bool {
-    model.pieces.withBytes(id) { text.starts(with: $0) }
   }
 
   /// Appends the range of each of `ids`, whose text begins at byte `start`, moved by `shift`.

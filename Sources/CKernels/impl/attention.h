@@ -63,13 +63,7 @@ GS_FN void att_forward_tile(const att_tile *t, int64_t k0, int64_t k1, float *sc
         for (int64_t i = 0; i < width; i += GS_VW)
           vf_store(o + r * width + i, vf_load(o + r * width + i) * vf_set(shrink[r]));
     att_pack(keys, d, s->v + b0 * s->ldv + t->head * d, s->ldv, values);
-    for (int64_t i = 0; i < width; i += ATT_NR)
-      for (int64_t r = 0; r < t->rows; r += ATT_MR) {
-        const att_range seen = att_clip(att_rows_keys(t, r, r + ATT_MR), b0, b1);
-        if (seen.from < seen.to)
-          att_columns(gs_min64(ATT_MR, t->rows - r), seen.to - seen.from, scores + (seen.from - b0) * t->ld + r, t->ld,
-                      values + i * keys + (seen.from - b0) * ATT_NR, o + r * width + i, width, ATT_NR, 1);
-      }
+    att_gather(t, b0, b1, scores, values, o);
   }
 }
 
@@ -207,3 +201,5 @@ static int attention(gs_pool *pool, const gs_attention *sequences, int64_t count
   if (plans != &one) free(plans);
   return memory ? GS_OK : GS_OUT_OF_MEMORY;
 }
+
+#include "attention_pattern.h"

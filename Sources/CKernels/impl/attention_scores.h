@@ -37,6 +37,19 @@ GS_FN void att_products(const att_tile *t, const float *x, int64_t ldx, const fl
   }
 }
 
+/// o[row, :] += Σ weights[key][row] · x[key, :] over the keys k0 ..< k1, where `packed` is x packed by att_pack and `o`
+/// is [rows, padded head_dim].
+GS_FN void att_gather(const att_tile *t, int64_t k0, int64_t k1, const float *weights, const float *packed, float *o) {
+  const int64_t width = att_round_up(t->s->head_dim, ATT_NR);
+  for (int64_t i = 0; i < width; i += ATT_NR)
+    for (int64_t r = 0; r < t->rows; r += ATT_MR) {
+      const att_range seen = att_clip(att_rows_keys(t, r, r + ATT_MR), k0, k1);
+      if (seen.from < seen.to)
+        att_columns(gs_min64(ATT_MR, t->rows - r), seen.to - seen.from, weights + (seen.from - k0) * t->ld + r, t->ld,
+                    packed + i * (k1 - k0) + (seen.from - k0) * ATT_NR, o + r * width + i, width, ATT_NR, 1);
+    }
+}
+
 /// A panel of scores being turned into weights: lanes are rows.
 typedef struct att_panel {
   float *scores;  ///< of the key `origin`, first row of the panel
@@ -124,7 +137,7 @@ GS_FN void att_weights(const att_tile *t, const float *panels, float *rows, floa
   att_start(t->rows, peak, sum);
   att_products(t, t->s->k + t->head * t->s->head_dim, t->s->ldk, panels, t->keys.from, t->keys.to, weights);
   att_soften(t, t->keys.from, t->keys.to, weights, peak, sum, shrink);
-  for (int64_t r = 0; r < padded; r++) sum[r] = sum[r] > 0 ? 1 / sum[r] : 0;
+  for (int64_t r = 0; r < padded; r++) sum[r] = sum[r] == 0 ? 0 : 1 / sum[r];
   for (int64_t j = 0; j < count; j++)
     for (int64_t r = 0; r < padded; r += GS_VW) {
       float *at = weights + j * t->ld + r;

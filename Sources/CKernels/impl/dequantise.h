@@ -255,6 +255,16 @@ GS_INLINE void read_weights(gs_dtype dtype, const uint8_t *unit, const unit_head
 // ---------------------------------------------------------------------------------------------------------------
 // Widening
 
+/// One weight of a row in a format without blocks (GS_I8: without the row's scale).
+GS_INLINE float weight_at(gs_dtype dtype, const uint8_t *row, int64_t col) {
+  float value = 0.0f;
+  if (dtype == GS_F32) memcpy(&value, row + 4 * col, sizeof value);
+  if (dtype == GS_F16) value = half_at(row + 2 * col);
+  if (dtype == GS_BF16) value = bfloat_at(row + 2 * col);
+  if (dtype == GS_I8) value = (float)(int8_t)row[col];
+  return value;
+}
+
 GS_INLINE void widen_as(gs_dtype dtype, const uint8_t *row, float row_scale, int64_t col, int64_t count, float *out) {
   const int64_t bytes = unit_bytes(dtype), end = col + count;
   unit_header header;
@@ -293,14 +303,7 @@ GS_INLINE void widen_as(gs_dtype dtype, const uint8_t *row, float row_scale, int
     store16(out, first);
     store16(out + 16, second);
   }
-  for (; col < end; col++, out++) {
-    float value = 0.0f;
-    if (dtype == GS_F32) memcpy(&value, row + 4 * col, sizeof value);
-    if (dtype == GS_F16) value = half_at(row + 2 * col);
-    if (dtype == GS_BF16) value = bfloat_at(row + 2 * col);
-    if (dtype == GS_I8) value = (float)(int8_t)row[col] * row_scale;
-    *out = value;
-  }
+  for (; col < end; col++, out++) *out = weight_at(dtype, row, col) * row_scale;
 }
 
 /// Widens `count` weights of a row, from column `col`, to fp32. `col` is a multiple of 32; `count` is one too, or

@@ -12,8 +12,6 @@
 #define GS_CHUNK 256
 /// Floats of packed rows of `a` held at once (32 MiB).
 #define GS_PACKED_ROWS (8 << 20)
-/// The most rows that take the matrix–vector path.
-#define GS_FEW_ROWS 8
 
 /// Stretches of k: as even as multiples of 32 allow.
 GS_INLINE int64_t depth_of(int64_t k) {

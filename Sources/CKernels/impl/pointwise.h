@@ -35,18 +35,20 @@ typedef struct gate_call {
   float *dgate, *dup;
 } gate_call;
 
-/// gelu_tanh(x) = x (1 + t) / 2 with t = tanh(u), u = √(2/π) (x + 0.044715 x³); its derivative is
-/// (1 + t) / 2 + x (1 - t²) u' / 2.
+/// gelu_tanh(x) = x σ with σ = 1 / (1 + e^(-2u)), u = √(2/π) (x + 0.044715 x³); its derivative is
+/// σ + x σ (1 - σ) 2u'. This form keeps its digits where the tanh form cancels, at negative x.
 GS_INLINE void gate_factors(vf x, vf *value, vf *slope) {
-  const vf root = vf_set(0.7978845608028654f), cubic = vf_set(0.044715f), half = vf_set(0.5f), one = vf_set(1.0f);
-  const vf square = x * x;
-  const vf t = vf_tanh(root * x * (one + cubic * square));
+  const vf root = vf_set(2 * 0.7978845608028654f), one = vf_set(1.0f), most = vf_set(80.0f);
+  // Past 16 both functions have reached their limits to the last digit; the cube must not overflow.
+  vf y = vf_select(x > vf_set(16.0f), vf_set(16.0f), x);
+  y = vf_select(y < vf_set(-16.0f), vf_set(-16.0f), y);
+  const vf square = y * y;
+  vf power = -root * y * (one + vf_set(0.044715f) * square);
+  power = vf_select(power > most, most, power);
+  const vf e = vf_exp(power), sigma = one / (one + e);
   const vf steepness = root * (one + vf_set(3 * 0.044715f) * square);
-  // Far out 1 - t² is exactly zero, but the square may have overflowed: zero times infinity must not be NaN.
-  const vf flat = (one - t) * (one + t);
-  const vf bend = vf_select(flat > vf_set(0), half * x * flat * steepness, vf_set(0));
-  *value = half * x * (one + t);
-  *slope = half * (one + t) + bend;
+  *value = x * sigma;
+  *slope = sigma + y * sigma * (e * sigma) * steepness;
 }
 
 static void gate_task(void *context, int64_t task, int worker) {

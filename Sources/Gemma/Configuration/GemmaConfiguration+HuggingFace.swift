@@ -47,10 +47,18 @@ extension GemmaConfiguration {
     isGlobal = try Self.globalLayers(text, layers: layers, required: !isMultimodal)
     let rope = try RopeFields(text, required: !isMultimodal)
     (globalRopeBase, globalRopeScale, localRopeBase) = (rope.globalBase, rope.globalScale, rope.localBase)
-    endTokens = try text.tokenList("eos_token_id") ?? root.tokenList("eos_token_id") ?? [1]
-    beginToken = try text.tokenList("bos_token_id")?.first ?? root.tokenList("bos_token_id")?.first ?? 2
-    padToken = try text.tokenList("pad_token_id")?.first ?? root.tokenList("pad_token_id")?.first ?? 0
+    // Chat checkpoints name <end_of_turn> too, multimodal ones only beside text_config.
+    endTokens = try root.tokenList("eos_token_id") ?? text.tokenList("eos_token_id") ?? [1]
+    beginToken = try root.tokenList("bos_token_id")?.first ?? text.tokenList("bos_token_id")?.first ?? 2
+    padToken = try root.tokenList("pad_token_id")?.first ?? text.tokenList("pad_token_id")?.first ?? 0
     self = try validated(file: file)
+  }
+
+  /// Adds the end tokens that a folder's `generation_config.json` names.
+  mutating func addEndTokens(generationConfig json: [UInt8], file: String) throws {
+    for token in try JSONObject(json, file: file).tokenList("eos_token_id") ?? [] where !endTokens.contains(token) {
+      endTokens.append(token)
+    }
   }
 
   /// Which layers are global: `layer_types` (newer files), or every `sliding_window_pattern`-th.

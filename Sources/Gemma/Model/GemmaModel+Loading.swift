@@ -44,11 +44,17 @@ public struct GemmaCheckpoint: Sendable {
     if isFolder.boolValue {
       let file = url.appending(path: "config.json")
       guard let json = try? Data(contentsOf: file) else {
-        throw GemmaError.notAModel(path: url.path, reason: "has no readable config.json, so it is no Hugging Face model folder")
+        throw GemmaError.notAModel(
+          path: url.path, reason: "has no readable config.json, so it is no Hugging Face model folder")
       }
       format = .huggingFace
       gguf = nil
-      configuration = try GemmaConfiguration(huggingFace: [UInt8](json), file: file.path)
+      var configuration = try GemmaConfiguration(huggingFace: [UInt8](json), file: file.path)
+      let generation = url.appending(path: "generation_config.json")
+      if let json = try? Data(contentsOf: generation) {
+        try configuration.addEndTokens(generationConfig: [UInt8](json), file: generation.path)
+      }
+      self.configuration = configuration
       source = try SafetensorsCheckpoint(url)
       names = try WeightNames.detect(in: source, path: url.path)
     } else {

@@ -1,0 +1,87 @@
+import Checkpoints
+
+extension TokenizerJSONReader {
+  mutating func readModel(_ scanner: inout JSONScanner) throws {
+    // Merges name pieces, so they are read after the vocabulary wherever they stand.
+    var mergesBeforeVocabulary: JSONScanner?
+    try scanner.object { key, scanner in
+      try once("model.\(key)")
+      switch key {
+      case "vocab": try readVocabulary(&scanner)
+      case "merges" where has("model.vocab"): try readMerges(&scanner)
+      case "merges":
+        mergesBeforeVocabulary = scanner
+        try scanner.skipValue()
+      default:
+        guard let shape = Self.modelShapes[key] else { return try scanner.skipValue() }
+        try expect("model.\(key)", Self.canonical(&scanner), shape)
+      }
+    }
+    for key in ["byte_fallback", "merges", "type", "vocab"] where !has("model.\(key)") {
+      throw invalid("model.\(key)", "is missing")
+    }
+    if var merges = mergesBeforeVocabulary { try readMerges(&merges) }
+  }
+
+  private static let modelShapes: [String: [String]] = [
+    "type": [#""BPE""#],
+    "dropout": ["null"],
+    "unk_token": [#""<unk>""#],
+    "continuing_subword_prefix": ["null", #""""#],
+    "end_of_word_suffix": ["null", #""""#],
+    "byte_fallback": ["true"],
+    "ignore_merges": ["false"],
+  ]
+
+  private mutating func readVocabulary(_ scanner: inout JSONScanner) throws {
+    try scanner.object { piece, scanner in
+      let id = try scanner.integer()
+      var piece = piece
+      try piece.withUTF8 {
+        try TokenizerVocabulary.insert($0, id: id, into: &pieces, source: file, field: "model.vocab")
+      }
+    }
+  }
+
+  /// `["a", "b"]`, or `"a b"` as older files have it.
+  private mutating func readMerges(_ scanner: inout JSONScanner) throws {
+    var joined: [UInt8] = []
+    try scanner.array { scanner in
+      joined.removeAll(keepingCapacity: true)
+      var split: Int?
+      if try scanner.peek() == .string {
+        try scanner.stringBytes { bytes in
+          split = bytes.firstIndex(of: 0x20)
+          joined.append(contentsOf: bytes)
+        }
+        if let split { joined.remove(at: split) }
+      } else {
+        var count = 0
+        try scanner.array { scanner in
+          count += 1
+          guard count <= 2 else { throw fault("has more than two parts") }
+          try scanner.stringBytes { joined.append(contentsOf: $0) }
+          if count == 1 { split = joined.count }
+        }
+        if count < 2 { split = nil }
+      }
+      guard let split else { throw fault("is not two pieces") }
+      try joined.withUnsafeBufferPointer { joined in
+        let left = try piece(UnsafeBufferPointer(rebasing: joined[..<split]))
+        let right = try piece(UnsafeBufferPointer(rebasing: joined[split...]))
+        products.append(try piece(joined))
+        pairs.append(MergeTable.pair(left, right))
+      }
+    }
+  }
+
+  private func fault(_ reason: String) -> TokenizerError { invalid("model.merges[\(pairs.count)]", reason) }
+
+  @inline(__always)
+  private func piece(_ bytes: UnsafeBufferPointer<UInt8>) throws -> Int32 {
+    guard let id = pieces.find(bytes) else {
+      throw fault("'\(String(decoding: bytes.prefix(80), as: UTF8.self))' is not in the vocabulary")
+    }
+    return id
+  }
+}
