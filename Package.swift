@@ -15,7 +15,7 @@ func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(
-    name: name, dependencies: dependencies + ["TestSupport"], exclude: [], swiftSettings: swiftSettings)
+    name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: swiftSettings)
 }
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -23,7 +23,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 // A target imports only those above it.
 var targets: [Target] = [
-  .target(name: "CKernels", exclude: [], publicHeadersPath: "include"),
+  .target(name: "CKernels", publicHeadersPath: "include", cSettings: [.headerSearchPath(".")]),
   library("Tensors", ["CKernels"]),
   library("Checkpoints", ["Tensors"]),
   library("Tokenization", ["Tensors", "Checkpoints"]),

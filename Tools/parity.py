@@ -9,6 +9,7 @@ Exits with 1 when a row is outside its limit.
 """
 
 import argparse
+import hashlib
 import json
 import math
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from transformers import AutoTokenizer, Gemma3ForCausalLM
 
@@ -83,6 +85,20 @@ def reference(model_path: Path, text: str) -> dict[str, np.ndarray]:
     result["windows"] = torch.stack(windows).int().numpy()
     result["window_losses"] = np.array([window_loss(model, window) for window in windows])
     return result
+
+
+def cached_reference(model: Path, text: str, cache: Path | None) -> dict[str, np.ndarray]:
+    """The reference results, from `cache` when it was made with the same model name, texts and settings."""
+    settings = json.dumps([model.name, text, TEXTS, GREEDY, WINDOW, WINDOWS])
+    stamp = hashlib.sha256(settings.encode()).hexdigest()
+    if cache and cache.exists():
+        with safe_open(cache, "np") as file:
+            if (file.metadata() or {}).get("stamp") == stamp:
+                return load_file(cache)
+    expected = reference(model, text)
+    if cache:
+        save_file(expected, cache, metadata={"stamp": stamp})
+    return expected
 
 
 class Gscope:
@@ -162,12 +178,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     text = corpus_text(arguments.cache)
-    if arguments.reference_cache and arguments.reference_cache.exists():
-        expected = load_file(arguments.reference_cache)
-    else:
-        expected = reference(arguments.model.resolve(), text)
-        if arguments.reference_cache:
-            save_file(expected, arguments.reference_cache, metadata={"model": arguments.model.name})
+    expected = cached_reference(arguments.model.resolve(), text, arguments.reference_cache)
     if not arguments.gscope.exists():
         raise SystemExit(f"no gscope at {arguments.gscope}: build it first")
 

@@ -27,13 +27,13 @@ public enum DictionaryError: Error, Equatable, Sendable, CustomStringConvertible
 
   public var description: String {
     switch self {
-    case .file(let path, let reason): "\(path): \(reason)"
-    case .configuration(let path, let key, let reason): "\(path): '\(key)' \(reason)"
+    case .file(let path, let reason): "\(path): \(clipped(reason))"
+    case .configuration(let path, let key, let reason): "\(path): '\(key)' \(clipped(reason))"
     case .contradiction(let path, let configuration, let files):
       "\(path): the configuration says \(configuration), but the files hold \(files)"
     case .missingTensor(let path, let name): "\(path): tensor '\(name)' is missing"
     case .unexpectedTensor(let path, let name, let known):
-      "\(path): unexpected tensor '\(name)'; known are \(known.joined(separator: ", "))"
+      "\(path): unexpected tensor '\(clipped(name))'; known are \(known.joined(separator: ", "))"
     case .tensor(let path, let name, let expected, let found):
       "\(path): tensor '\(name)': expected \(expected), found \(found)"
     case .unknownSite(let path):
@@ -49,3 +49,6 @@ public enum DictionaryError: Error, Equatable, Sendable, CustomStringConvertible
     }
   }
 }
+
+/// Texts taken from files may be megabytes long; a message shows their beginning.
+private func clipped(_ text: String) -> String { text.utf8.count <= 400 ? text : String(decoding: text.utf8.prefix(300), as: UTF8.self) + "…" }

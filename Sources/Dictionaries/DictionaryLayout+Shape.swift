@@ -5,10 +5,12 @@ import Tensors
 extension DictionaryLayout {
   var folder: URL { files.first?.deletingLastPathComponent() ?? url }
 
-  /// The folder with its family: `resid_post/layer_9_width_16k_l0_small`; Gemma Scope 1's three levels.
+  /// The folder with its family: `resid_post/layer_9_width_16k_l0_small`; Gemma Scope 1's levels with their repository.
   var defaultName: String {
     let parts = folder.standardizedFileURL.pathComponents.filter { $0 != "/" }
-    let depth = format == .gemmaScope1 && parts.dropLast().last?.hasPrefix("width_") == true ? 3 : hints.kind == nil ? 1 : 2
+    let isScope1Path = parts.dropLast().last?.hasPrefix("width_") == true
+    let hasRepository = parts.dropLast(3).last?.hasPrefix("gemma-scope-") == true
+    let depth = isScope1Path ? (hasRepository ? 4 : 3) : hints.kind == nil ? 1 : 2
     return parts.suffix(depth).joined(separator: "/")
   }
 

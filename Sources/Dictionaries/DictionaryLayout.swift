@@ -59,7 +59,7 @@ struct DictionaryLayout {
   }
 
   private static func layerFiles(in folder: URL) throws -> [URL] {
-    if let single = existing("params.safetensors", in: folder) { return [single] }
+    let single = existing("params.safetensors", in: folder)
     let names: [String]
     do {
       names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
@@ -67,6 +67,12 @@ struct DictionaryLayout {
       throw DictionaryError.file(path: folder.path, reason: "cannot be listed")
     }
     let numbers = Set(names.compactMap(layerNumber(ofFile:)))
+    if let single {
+      guard numbers.isEmpty else {
+        throw DictionaryError.file(path: folder.path, reason: "holds both params.safetensors and params_layer files")
+      }
+      return [single]
+    }
     guard let last = numbers.max() else {
       throw DictionaryError.file(
         path: folder.path,

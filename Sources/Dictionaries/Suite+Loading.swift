@@ -15,8 +15,13 @@ extension Suite {
   /// - Throws: `DictionaryError.file`, `.configuration` naming the key and, within the list, the entry.
   public init(contentsOf folder: URL) throws {
     let file = folder.appending(path: "suite.json")
-    let parser = SuiteParser(path: file.path)
-    let (model, entries) = try readJSON(file, limit: Self.mostBytes) { try parser.parse($0) }
+    self = try readJSON(file, limit: Self.mostBytes) { try Suite(json: $0, folder: folder) }
+  }
+
+  /// Reads the text of `folder`'s `suite.json`.
+  /// - Throws: as `init(contentsOf:)`.
+  package init(json bytes: UnsafeRawBufferPointer, folder: URL) throws {
+    let (model, entries) = try SuiteParser(path: folder.appending(path: "suite.json").path).parse(bytes)
     self.init(folder: folder, model: model, entries: entries)
   }
 }

@@ -11,11 +11,14 @@ public enum SiteError: Error, Equatable, Sendable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .unknown(let name, let nearest): "no site named '\(name)'; nearest: \(nearest)"
+    case .unknown(let name, let nearest): "no site named '\(clipped(name))'; nearest: \(nearest)"
     case .layer(let site, let layers):
       layers > 0 ? "site \(site): the model has layers 0 to \(layers - 1)" : "site \(site): the model has no layers"
-    case .hookPoint(let name, let reason): "hook point '\(name)': \(reason)"
-    case .transformerLens(let name, let reason): "TransformerLens hook '\(name)': \(reason)"
+    case .hookPoint(let name, let reason): "hook point '\(clipped(name))': \(clipped(reason))"
+    case .transformerLens(let name, let reason): "TransformerLens hook '\(clipped(name))': \(clipped(reason))"
     }
   }
 }
+
+/// A name may come from a file and be of any length; a message shows its beginning.
+private func clipped(_ text: String) -> String { text.utf8.count <= 200 ? text : String(decoding: text.utf8.prefix(150), as: UTF8.self) + "…" }

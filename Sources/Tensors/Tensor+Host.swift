@@ -7,11 +7,11 @@ extension Tensor {
 
   /// A tensor of whole numbers in host memory.
   /// - Throws: `TensorError.shape` when the count does not fit the shape, `TensorError.outOfMemory`.
-  public init(_ values: [Int32], shape: [Int]) throws { try self.init(copying: values, shape: shape, dtype: .i32) }
+  public init(integers values: [Int32], shape: [Int]) throws { try self.init(copying: values, shape: shape, dtype: .i32) }
 
   /// A tensor of 64-bit whole numbers in host memory.
   /// - Throws: `TensorError.shape` when the count does not fit the shape, `TensorError.outOfMemory`.
-  public init(_ values: [Int64], shape: [Int]) throws { try self.init(copying: values, shape: shape, dtype: .i64) }
+  public init(integers values: [Int64], shape: [Int]) throws { try self.init(copying: values, shape: shape, dtype: .i64) }
 
   private init<Element: BitwiseCopyable>(copying values: [Element], shape: [Int], dtype: DType) throws {
     guard Self.byteCount(shape: shape, dtype: dtype) == values.count * MemoryLayout<Element>.size else {

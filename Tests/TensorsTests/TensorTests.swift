@@ -17,8 +17,8 @@ import Testing
     #expect(throws: TensorError.self) { try tensor.reshaped([-2, -3]) }
     #expect(throws: TensorError.self) { try Tensor([1, 2], shape: [3]) }
     #expect(throws: TensorError.self) { try tensor.readIntegers() }
-    #expect(try Tensor([Int64(7), -1], shape: [2]).readIntegers() == [7, -1])
-    #expect(throws: TensorError.self) { try Tensor([Int32(7)], shape: [1]).read() }
+    #expect(try Tensor(integers: [Int64(7), -1], shape: [2]).readIntegers() == [7, -1])
+    #expect(throws: TensorError.self) { try Tensor(integers: [Int32(7)], shape: [1]).read() }
   }
 
   @Test func impossibleShapesAreRefused() throws {

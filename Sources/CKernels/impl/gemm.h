@@ -67,15 +67,16 @@ GS_FN void pack_strip(const gs_matrix *b, gs_layout layout, int64_t j, int64_t n
 }
 
 /// c[rows, n] (+)= packed rows first ..< first + rows · columns j ..< j + n of B (+ bias). `first` is a multiple of
-/// GS_MR; `packed` holds all `m` rows over all of k. `c` is the block's corner.
+/// GS_MR; `packed` holds all `m` rows over all of k. `c` is the block's corner. With `kept` the scratch still holds the
+/// same strip from the call before, where one stretch of k is all of it.
 GS_FN void strip_product(const float *packed, int64_t m, int64_t k, int64_t first, int64_t rows, const gs_matrix *b,
                          gs_layout layout, int64_t j, int64_t n, float *c, int64_t ldc, const float *bias,
-                         int accumulate, float *scratch) {
+                         int accumulate, int kept, float *scratch) {
   const int64_t depth = depth_of(k);
   float *panels = scratch, *spare = scratch + gs_ceil_div(n, 32) * 32 * depth;
   for (int64_t p = 0; p < k; p += depth) {
     const int64_t kc = gs_min64(depth, k - p);
-    pack_strip(b, layout, j, n, p, kc, spare, panels);
+    if (!kept || kc < k) pack_strip(b, layout, j, n, p, kc, spare, panels);
     for (int64_t i = first; i < first + rows; i += GS_MR) {
       const int64_t height = gs_min64(GS_MR, m - i);
       const float *left = packed + i * k + p * height;
@@ -87,6 +88,10 @@ GS_FN void strip_product(const float *packed, int64_t m, int64_t k, int64_t firs
     accumulate = 1;
   }
 }
+
+/// Rows a task finishes at a time where what it does next to them wants them in cache: few when the packed strip can be
+/// kept, more when every round packs it again.
+GS_INLINE int64_t round_rows(int64_t k) { return (depth_of(k) >= k ? 8 : 18) * GS_MR; }
 
 // ---------------------------------------------------------------------------------------------------------------
 // The grid
@@ -149,7 +154,7 @@ GS_FN void gemm_task(void *context, int64_t task, int worker) {
   const int64_t i = task / job->grid.strips * job->grid.block, j = task % job->grid.strips * job->grid.strip;
   strip_product(job->packed, job->m, g->k, i, gs_min64(job->grid.block, job->m - i), &g->b, g->layout, j,
                 gs_min64(job->grid.strip, g->n - j), g->c + (job->first + i) * g->ldc + j, g->ldc,
-                g->bias ? g->bias + j : NULL, g->accumulate, job->scratch + worker * job->scratch_each);
+                g->bias ? g->bias + j : NULL, g->accumulate, 0, job->scratch + worker * job->scratch_each);
 }
 
 /// The product of no inputs.

@@ -24,7 +24,7 @@ extension GemmaModel {
     }
     return Recording(
       tokens: tokens, streams: streams,
-      globalAngles: try globalFrequencies.angles(result.rows.positions, backend: backend),
-      localAngles: try localFrequencies.angles(result.rows.positions, backend: backend))
+      globalAngles: try globalRotary.angles(result.rows.positions, backend: backend),
+      localAngles: try localRotary.angles(result.rows.positions, backend: backend))
   }
 }

@@ -109,8 +109,8 @@ struct ForwardPass {
     stream = x
     if last == Site.embed { return }
     let angles = (
-      global: try model.globalFrequencies.angles(rows.positions, backend: backend),
-      local: try model.localFrequencies.angles(rows.positions, backend: backend)
+      global: try model.globalRotary.angles(rows.positions, backend: backend),
+      local: try model.localRotary.angles(rows.positions, backend: backend)
     )
     for layer in 0..<configuration.layers {
       try check()

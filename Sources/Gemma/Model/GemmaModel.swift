@@ -16,17 +16,17 @@ public final class GemmaModel: Sendable {
   public let configuration: GemmaConfiguration
   public let backend: any Backend
   let weights: GemmaWeights
-  let globalFrequencies: RotaryFrequencies
-  let localFrequencies: RotaryFrequencies
+  let globalRotary: RotaryTable
+  let localRotary: RotaryTable
 
   init(configuration: GemmaConfiguration, weights: GemmaWeights, backend: any Backend) {
     self.configuration = configuration
     self.weights = weights
     self.backend = backend
-    globalFrequencies = RotaryFrequencies(
+    globalRotary = RotaryTable(
       base: configuration.globalRopeBase, scale: configuration.globalRopeScale,
       headDimension: configuration.headDimension)
-    localFrequencies = RotaryFrequencies(
+    localRotary = RotaryTable(
       base: configuration.localRopeBase, scale: 1, headDimension: configuration.headDimension)
   }
 

@@ -1,10 +1,23 @@
 import Foundation
+import Synchronization
 import Tensors
 
-/// Rotary frequencies of one kind of layer: position p turns pair i by p · base^(−2i/head_dim) / scale.
-struct RotaryFrequencies: Sendable {
+/// Rotary angles of one kind of layer: position p turns pair i by p · base^(−2i/head_dim) / scale.
+///
+/// The first positions are kept once computed, since every pass needs them again.
+final class RotaryTable: Sendable {
+  private struct Rows {
+    var cosines: [Float] = []
+    var sines: [Float] = []
+    var count = 0
+  }
+
+  /// Positions that are kept: 8 MB at most with heads of 256.
+  private static let keptPositions = 8192
+
   /// fp32, as transformers keeps them: rounding them otherwise would move far positions.
   private let frequencies: [Float]
+  private let kept = Mutex(Rows())
 
   init(base: Double, scale: Double, headDimension: Int) {
     frequencies = (0..<headDimension / 2).map { i in
@@ -13,21 +26,37 @@ struct RotaryFrequencies: Sendable {
     }
   }
 
-  /// Cosine and sine for each of `positions`.
+  /// Cosine and sine for each of `positions`: [positions, head_dim / 2] each.
   func angles(_ positions: [Int], backend: any Backend) throws -> RotaryAngles {
-    let shape = [positions.count, frequencies.count]
-    var cosines = [Float](repeating: 0, count: positions.count * frequencies.count)
-    var sines = cosines
-    var next = 0
+    let width = frequencies.count
+    let needed = (positions.max() ?? -1) + 1
+    var rows = Rows()
+    if needed <= Self.keptPositions {
+      let known = kept.withLock { table in
+        append(table.count..<max(table.count, needed), to: &table)
+        return table
+      }
+      for position in positions {
+        rows.cosines += known.cosines[position * width..<(position + 1) * width]
+        rows.sines += known.sines[position * width..<(position + 1) * width]
+      }
+    } else {
+      append(positions, to: &rows)
+    }
+    let shape = [positions.count, width]
+    return RotaryAngles(
+      cosines: try backend.tensor(rows.cosines, shape: shape), sines: try backend.tensor(rows.sines, shape: shape))
+  }
+
+  private func append(_ positions: some Collection<Int>, to rows: inout Rows) {
     for position in positions {
       for frequency in frequencies {
+        // The product is rounded to fp32 first, again as transformers does.
         let angle = Double(Float(position) * frequency)
-        cosines[next] = Float(cos(angle))
-        sines[next] = Float(sin(angle))
-        next += 1
+        rows.cosines.append(Float(cos(angle)))
+        rows.sines.append(Float(sin(angle)))
       }
     }
-    return RotaryAngles(
-      cosines: try backend.tensor(cosines, shape: shape), sines: try backend.tensor(sines, shape: shape))
+    rows.count += positions.count
   }
 }

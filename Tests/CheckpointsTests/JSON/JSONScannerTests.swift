@@ -50,7 +50,7 @@ struct JSONScannerTests {
   /// The same texts must be accepted and refused as by the system's parser.
   @Test func agreesWithFoundationOnMutatedTexts() throws {
     var random = SeededRandom(seed: 7)
-    let seed = Array(#"{"ab":[1,-2.5e+3,true,null],"é\u0041\n":"x😀\ud83d\ude00","q":{"z":[[],{}]}}"#.utf8)
+    let seed = Array(#"{"ab":[1,-2.5e+3,true,null],"é\u0041\n":"x😀","q":{"z":[[],{}]}}"#.utf8)
     var accepted = 0
     for _ in 0..<20_000 {
       var text = seed
@@ -62,10 +62,8 @@ struct JSONScannerTests {
         default: text.insert(try #require("{}[],:\"\\0e-. \u{1}é".utf8.randomElement(using: &random)), at: at)
         }
       }
-      // The system's parser also takes other encodings; and it refuses unpaired surrogates, repaired here.
-      guard let string = String(validating: text, as: UTF8.self), !text.contains(0), !string.contains("\\ud83"),
-        !string.contains("\\ude0")
-      else { continue }
+      // The system's parser guesses at other encodings where it finds a zero.
+      guard let string = String(validating: text, as: UTF8.self), !text.contains(0) else { continue }
       let ours = (try? scan(text) { try $0.skipValue() }) != nil
       let theirs = (try? JSONSerialization.jsonObject(with: Data(text), options: .fragmentsAllowed)) != nil
       #expect(ours == theirs, "\(string)")

@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import TestSupport
+import Tensors
 import Testing
 
 struct SafetensorsFaultTests {

@@ -1,0 +1,74 @@
+import ArgumentParser
+import Dictionaries
+import Foundation
+import Gemma
+import Sites
+import Tensors
+
+/// `gscope features`
+struct FeaturesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "features", abstract: "Show which dictionary features a text turns on.",
+    discussion: """
+      Special tokens such as <bos> are encoded but left out of L0 and of FVU (the fraction of the activations' variance \
+      that the reconstruction misses, over this text).
+
+      Example: gscope features --dictionary resid=dictionaries/layer_9 --text "Hello, world" --top-k 5
+      """)
+
+  @OptionGroup var model: ModelOptions
+  @OptionGroup var dictionaries: DictionaryOptions
+  @OptionGroup var input: TextOptions
+
+  @Option(help: ArgumentHelp("At most so many features a token, strongest first; 0 for all.", valueName: "k"))
+  var topK = 10
+
+  @Option(help: ArgumentHelp("Write the whole code to a safetensors file.", valueName: "file"), completion: .file())
+  var save: String?
+
+  @Flag(help: "Save the reconstructed activations too.") var reconstruction = false
+
+  @Flag(help: "Write JSON.") var json = false
+
+  func validate() throws {
+    _ = try input.required()
+    try dictionaries.requireOne()
+    if topK < 0 { throw ValidationError("--top-k is \(topK); expected a number from 0.") }
+    if reconstruction, save == nil { throw ValidationError("--reconstruction needs --save.") }
+  }
+
+  func run() throws {
+    let opened = try model.open()
+    let list = try dictionaries.open(for: opened)
+    var run = try TextRun(try input.required(), opened: opened)
+    // The size of a code is known only when it is there, so what is to be saved waits for the last text.
+    var saved: [FeatureReading] = []
+    let isSaving = save != nil
+    if isSaving { try Self.checkWritable(save ?? "") }
+    var shown: FeatureReading?
+    let progress = Progress("features", total: isSaving ? try run.collect().reduce(0) { $0 + $1.count } : 0, unit: "tokens")
+    try run.forEach { text in
+      let reading = try FeatureReading(
+        text, dictionaries: list, opened: opened, keepsOutputs: reconstruction, progress: progress)
+      if isSaving { saved.append(reading) }
+      if input.isMany {
+        try StandardOutput.line(reading.json(list, opened, topK: topK))
+      } else {
+        shown = reading
+      }
+    }
+    if let save { try FeatureFile.write(saved, dictionaries: list, isMany: input.isMany, to: save) }
+    guard let shown else { return }
+    if json { return try StandardOutput.line(shown.json(list, opened, topK: topK)) }
+    try shown.show(list, opened, topK: topK)
+    if let save { try StandardOutput.line("saved to \(save)") }
+  }
+
+  /// A folder that is not there is better found before the model runs than after.
+  private static func checkWritable(_ path: String) throws {
+    let folder = URL(filePath: path).deletingLastPathComponent()
+    guard FileManager.default.isWritableFile(atPath: folder.path) else {
+      throw CommandError.file(path: path, reason: "cannot be written: \(folder.path) is no folder that can be written to")
+    }
+  }
+}

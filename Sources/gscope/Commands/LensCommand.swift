@@ -1,0 +1,102 @@
+import ArgumentParser
+import Foundation
+import Gemma
+import Sites
+import Tensors
+
+/// `gscope lens`
+struct LensCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "lens", abstract: "Show the next-token predictions of every layer.",
+    discussion: """
+      The residual stream after each layer is read as if it were the last: final norm, then the unembedding (the logit \
+      lens).
+
+      Example: gscope lens --text "The Eiffel Tower stands in the city of" --top-k 4
+      """)
+
+  @OptionGroup var model: ModelOptions
+  @OptionGroup var input: TextOptions
+
+  @Option(help: ArgumentHelp("How many of the likeliest next tokens to show.", valueName: "k"))
+  var topK = 5
+
+  @Option(help: ArgumentHelp("Positions to read: last, all, or a list such as 3,4.", valueName: "positions"))
+  var positions = PositionSelection.last
+
+  @Flag(help: "Write JSON.") var json = false
+
+  func validate() throws {
+    _ = try input.required()
+    if topK < 1 { throw ValidationError("--top-k is \(topK); expected a number from 1.") }
+  }
+
+  func run() throws {
+    let opened = try model.open()
+    try TextRun(try input.required(), opened: opened).forEach { text in
+      let selected = try positions.positions(in: text)
+      let layers = try read(text, selected, opened)
+      if json || input.isMany {
+        try StandardOutput.line(document(text, selected, layers, opened))
+      } else {
+        try show(text, selected, layers, opened)
+      }
+    }
+  }
+
+  /// For every layer the predictions at `selected`.
+  private func read(_ text: TokenizedText, _ selected: [Int], _ opened: OpenedModel) throws -> [[Prediction]] {
+    let layers = opened.configuration.layers
+    let sites = (0..<layers).map { Site.residPost($0) }
+    let progress = Progress("lens", total: layers * 2, unit: "layers")
+    let result = try opened.model.forward([text.ids], capture: Set(sites), logits: .none) { try progress.advance(by: 1) }
+    let reader = PredictionReader(model: opened.model, topK: topK)
+    return try sites.map { site in
+      guard let residual = result.activations[site] else { throw SiteError.layer(site: site, layers: layers) }
+      try progress.advance(by: 1)
+      return try reader.read(residual, rows: selected, following: selected.map { _ in nil }, progress: progress)
+    }
+  }
+
+  private func document(
+    _ text: TokenizedText, _ selected: [Int], _ layers: [[Prediction]], _ opened: OpenedModel
+  ) -> JSONValue {
+    let writer = TokenWriter(tokenizer: opened.tokenizer.value)
+    let list = layers.enumerated().map { layer, predictions -> JSONValue in
+      [
+        "layer": .integer(layer), "site": .string(Site.residPost(layer).description),
+        "positions": .array(zip(selected, predictions).map { position, prediction in
+          ["position": .integer(position), "top": prediction.json(writer)]
+        }),
+      ]
+    }
+    return .document(id: text.id, [("tokens", writer.json(text)), ("layers", .array(list))])
+  }
+
+  private func show(
+    _ text: TokenizedText, _ selected: [Int], _ layers: [[Prediction]], _ opened: OpenedModel
+  ) throws {
+    let writer = TokenWriter(tokenizer: opened.tokenizer.value)
+    func cell(_ next: (id: Int32, logprob: Float)) -> TextTable.Cell {
+      let probability = Double(exp(next.logprob))
+      return .init(
+        "\(writer.visible(next.id)) \(Format.decimal(probability, 2))",
+        probability >= 0.5 ? .good : probability >= 0.1 ? .accent : .plain)
+    }
+    if selected.count == 1 {
+      let position = selected[0]
+      try StandardOutput.line("after \(TextStyle.accent.apply(writer.visible(text.ids[position]))) (position \(position)):")
+      var table = TextTable([.init("layer", .right)] + (1...topK).map { .init("\($0)") })
+      for (layer, predictions) in layers.enumerated() {
+        table.add([.init("\(layer)", .dim)] + (predictions.first?.top ?? []).map(cell))
+      }
+      return try table.write()
+    }
+    var table = TextTable(
+      [.init("layer", .right)] + selected.map { .init("\($0) \(writer.visible(text.ids[$0]))") })
+    for (layer, predictions) in layers.enumerated() {
+      table.add([.init("\(layer)", .dim)] + predictions.map { $0.top.first.map(cell) ?? "" })
+    }
+    try table.write()
+  }
+}

@@ -1,0 +1,103 @@
+import Foundation
+import Gemma
+import Sites
+import Tensors
+
+/// The next-token predictions of one text.
+struct LogitsReport {
+  let text: TokenizedText
+  let positions: [Int]
+  /// By row.
+  let predictions: [Int: Prediction]
+
+  /// Runs the model over `text`.
+  /// - Parameters:
+  ///   - visitor: changes activations on the way.
+  ///   - keep: gets the logits of every reported position in order, [1, vocabulary].
+  init(
+    _ text: TokenizedText, positions: [Int], topK: Int, opened: OpenedModel, visitor: (any SiteVisitor)? = nil,
+    keep: ((Tensor) throws -> Void)? = nil
+  ) throws {
+    self.text = text
+    self.positions = positions
+    let layers = Double(opened.configuration.layers)
+    let progress = Progress("logits", total: text.count, unit: "tokens")
+    let result = try opened.model.forward([text.ids], logits: .residual, visitor: visitor) {
+      try progress.advance(by: Double(text.count) / layers)
+    }
+    guard let residual = result.residual else { throw GemmaError.input("the model gave no residual stream") }
+    // The probability of a token is read from the row before it.
+    let rows = Set(positions + positions.compactMap { $0 > 0 ? $0 - 1 : nil }).sorted()
+    let isReported = Set(positions)
+    let reader = PredictionReader(model: opened.model, topK: topK)
+    let read = try reader.read(
+      residual, rows: rows, following: rows.map { $0 + 1 < text.count ? text.ids[$0 + 1] : nil }, progress: progress
+    ) { first, logits in
+      guard let keep else { return }
+      for i in 0..<logits.rows where isReported.contains(rows[first + i]) { try keep(logits.rows(i..<i + 1)) }
+    }
+    predictions = Dictionary(uniqueKeysWithValues: zip(rows, read))
+  }
+
+  /// Of the token at `position` given those before it; nil at 0.
+  private func logprob(_ position: Int) -> Float? { position > 0 ? predictions[position - 1]?.following : nil }
+
+  /// Mean negative log probability, in nats, of the reported tokens that have one.
+  private var loss: Double? {
+    let known = positions.compactMap(logprob)
+    return known.isEmpty ? nil : -known.reduce(0) { $0 + Double($1) } / Double(known.count)
+  }
+
+  func json(_ opened: OpenedModel) -> JSONValue {
+    let writer = TokenWriter(tokenizer: opened.tokenizer.value)
+    return .document(id: text.id, [("tokens", writer.json(text))] + members(writer))
+  }
+
+  /// `"loss"` and `"positions"`.
+  func members(_ writer: TokenWriter) -> [(key: String, value: JSONValue)] {
+    [
+      ("loss", .optional(loss)),
+      ("positions", .array(positions.map { position in
+        [
+          "position": .integer(position), "logprob": .optional(logprob(position)),
+          "top": predictions[position]?.json(writer) ?? [],
+        ]
+      })),
+    ]
+  }
+
+  func show(_ opened: OpenedModel) throws {
+    let writer = TokenWriter(tokenizer: opened.tokenizer.value)
+    if positions.count == 1, let position = positions.first, let prediction = predictions[position] {
+      try StandardOutput.line("after \(TextStyle.accent.apply(writer.visible(text.ids[position]))) (position \(position)):")
+      var table = TextTable([.init(""), .init("next"), .init("probability", .right), .init("logprob", .right)])
+      for (rank, next) in prediction.top.enumerated() {
+        table.add([
+          .init("\(rank + 1)", .dim), .init(writer.visible(next.id), .accent),
+          .init(Format.percent(Double(exp(next.logprob)))), .init(Format.decimal(Double(next.logprob), 3)),
+        ])
+      }
+      try table.write()
+    } else {
+      try showAll(writer)
+    }
+    if let loss {
+      try StandardOutput.line("loss \(Format.decimal(loss, 4)) nats a token, perplexity \(Format.short(exp(loss)))")
+    }
+  }
+
+  private func showAll(_ writer: TokenWriter) throws {
+    var table = TextTable([.init("#", .right), .init("token"), .init("logprob", .right), .init("likeliest next")])
+    for position in positions {
+      let next = (predictions[position]?.top ?? []).map {
+        "\(writer.visible($0.id)) \(Format.percent(Double(exp($0.logprob))))"
+      }
+      table.add([
+        .init("\(position)", .dim), .init(writer.visible(text.ids[position]), .accent),
+        .init(Format.decimal(logprob(position).map(Double.init), 3)), .init(next.joined(separator: "  ")),
+      ])
+    }
+    try table.write()
+  }
+}
+}

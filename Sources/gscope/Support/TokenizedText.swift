@@ -1,0 +1,92 @@
+import Tokenization
+
+/// A text as tokens, with what is known of each.
+struct TokenizedText {
+  let id: JSONValue?
+  let source: String
+  let ids: [Int32]
+  /// Bytes of the text that each token stands for; nil without a tokenizer.
+  let ranges: [Range<Int>]?
+  /// Who speaks each token of a conversation, and in which turn.
+  let speakers: [(role: String, turn: Int)]?
+
+  var count: Int { ids.count }
+
+  /// - Parameter vocabularySize: rows of the model's embedding; nil when no model will run.
+  /// - Throws: `CommandError` for ids outside the vocabulary or a tokenizer that is missing, `TokenizerError`.
+  init(_ input: InputText, tokenizer: LoadedTokenizer, vocabularySize: Int?) throws {
+    id = input.id
+    source = input.source
+    switch input.content {
+    case .tokens(let given):
+      let limit = try vocabularySize ?? tokenizer.required().vocabularySize
+      if let bad = given.first(where: { Int($0) >= limit }) {
+        throw CommandError.input(source: source, reason: "id \(bad) is outside the vocabulary 0..<\(limit)")
+      }
+      ids = given
+      ranges = tokenizer.value.map { Self.ranges(of: given, tokenizer: $0) }
+      speakers = nil
+    case .text(let text):
+      let encoding = try tokenizer.required().encodeWithRanges(text)
+      ids = encoding.ids
+      ranges = encoding.ranges
+      speakers = nil
+    case .chat(let chat):
+      (ids, ranges, speakers) = try chat.tokens(tokenizer.required(), source: input.source)
+    }
+  }
+
+  /// Where each of `ids` lies in the text that they decode to.
+  private static func ranges(of ids: [Int32], tokenizer: GemmaTokenizer) -> [Range<Int>] {
+    var position = 0
+    return ids.map { id in
+      let start = position
+      // An id without a piece, such as a padding row of the embedding, stands for no text.
+      position += (try? tokenizer.decodeBytes([id]).count) ?? 0
+      return start..<position
+    }
+  }
+}
+
+/// Writes tokens as every command's JSON has them.
+struct TokenWriter {
+  let tokenizer: GemmaTokenizer?
+
+  /// The piece with spaces and control characters shown; the id where there is no tokenizer.
+  func visible(_ id: Int32) -> String {
+    tokenizer.map { VisibleText.piece($0.piece(id)) } ?? "\(id)"
+  }
+
+  func piece(_ id: Int32) -> JSONValue { tokenizer.map { .string($0.piece(id)) } ?? .null }
+
+  /// What the token stands for in text.
+  func text(_ id: Int32) -> JSONValue { (try? tokenizer?.decode([id])).map { .string($0) } ?? .null }
+
+  /// `{"id","piece","text","start","end"}`, in conversations also `"role"` and `"turn"`.
+  func json(_ text: TokenizedText) -> JSONValue {
+    .array(text.ids.indices.map { i in
+      let id = text.ids[i]
+      var members: [(key: String, value: JSONValue)] = [
+        ("id", .integer(Int(id))), ("piece", piece(id)), ("text", self.text(id)),
+        ("start", .optional(text.ranges?[i].lowerBound)), ("end", .optional(text.ranges?[i].upperBound)),
+      ]
+      if let speaker = text.speakers?[i] {
+        members += [("role", .string(speaker.role)), ("turn", .integer(speaker.turn))]
+      }
+      return .object(members)
+    })
+  }
+
+  /// Tokens that were generated: no text to point into but their own.
+  func json(_ ids: [Int32]) -> JSONValue {
+    var position = 0
+    return .array(ids.map { id in
+      let start = position
+      position += (try? tokenizer?.decodeBytes([id]).count) ?? 0
+      return [
+        "id": .integer(Int(id)), "piece": piece(id), "text": text(id), "start": .optional(tokenizer.map { _ in start }),
+        "end": .optional(tokenizer.map { _ in position }),
+      ]
+    })
+  }
+}

@@ -1,0 +1,99 @@
+import CKernels
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct LogitsTests {
+  struct Shape: Sendable {
+    var rows: Int, n: Int
+    /// Floats left free after every row.
+    var gap = 0
+  }
+  /// One column, primes, past a chunk of columns, more rows than are under way at once, Gemma's vocabulary.
+  static let shapes = [
+    Shape(rows: 1, n: 1), Shape(rows: 3, n: 101, gap: 2), Shape(rows: 2, n: 8193), Shape(rows: 1100, n: 13),
+    Shape(rows: 5, n: 30011, gap: 1), Shape(rows: 1, n: 262_144),
+  ]
+
+  static func logSumExp(_ x: ArraySlice<Float>) -> Double {
+    let peak = Double(x.max() ?? -.infinity)
+    return peak + log(x.reduce(0) { $0 + exp(Double($1) - peak) })
+  }
+
+  @Test(arguments: shapes) func logSumExpMatchesTheReference(_ shape: Shape) throws {
+    var random = SeededRandom(seed: 71)
+    let ld = shape.n + shape.gap
+    let x = random.floats(shape.rows * ld, scale: 30)
+    let expected = (0..<shape.rows).map { Self.logSumExp(x[$0 * ld..<$0 * ld + shape.n]) }
+    let same = try KernelHarness.run { table, pool in
+      var out = [Float](repeating: 9, count: shape.rows)
+      table.log_sum_exp(pool, Int64(shape.rows), Int64(shape.n), x, Int64(ld), &out)
+      return [out]
+    } check: { name, results in
+      #expect(KernelHarness.largestDifference(results[0], expected) < 6e-6, "\(name)")
+    }
+    #expect(same, "the same bits for any number of threads")
+  }
+
+  @Test func logSumExpOfInfinitiesAndNaN() throws {
+    let n = 20011
+    var x = [Float](repeating: -.infinity, count: 4 * n)
+    for i in n..<3 * n { x[i] = 1 }
+    x[n + 9000] = .infinity
+    x[2 * n + 17] = .nan
+    x[3 * n + 19999] = 2.5
+    _ = try KernelHarness.run { table, pool in
+      var out = [Float](repeating: 9, count: 4)
+      table.log_sum_exp(pool, 4, Int64(n), x, Int64(n), &out)
+      return [out]
+    } check: { name, results in
+      #expect(results[0][0] == -.infinity && results[0][1] == .infinity, "\(name)")
+      #expect(results[0][2].isNaN && results[0][3] == 2.5, "\(name)")
+    }
+  }
+
+  /// Rounded values tie often; a few NaN must come after everything else.
+  @Test(arguments: shapes, [1, 5, 64, Int.max]) func topKMatchesASort(_ shape: Shape, _ wanted: Int) throws {
+    // A part of the longest row will do: it is sorted for every table and pool.
+    let k = min(wanted, shape.n, 40000)
+    var random = SeededRandom(seed: 72)
+    let ld = shape.n + shape.gap
+    var x = random.floats(shape.rows * ld, scale: 40).map { $0.rounded() }
+    for _ in 0..<5 { x[random.int(0...x.count - 1)] = .nan }
+    x[0] = -0.0
+    let kept = (0..<shape.rows).map { row in
+      let values = x[row * ld..<row * ld + shape.n]
+      let order = values.indices.sorted { a, b in
+        if values[a].isNaN || values[b].isNaN { return !values[a].isNaN || (values[b].isNaN && a < b) }
+        return values[a] == values[b] ? a < b : values[a] > values[b]
+      }
+      return order.prefix(k)
+    }
+    let expectedIDs = kept.enumerated().flatMap { row, indices in indices.map { Int32($0 - row * ld) } }
+    let expectedBits = kept.flatMap { $0.map { x[$0].bitPattern } }
+    let same = try KernelHarness.run { table, pool in
+      var ids = [Int32](repeating: -1, count: shape.rows * k), values = [Float](repeating: 9, count: shape.rows * k)
+      table.top_k(pool, Int64(shape.rows), Int64(shape.n), x, Int64(ld), Int64(k), &ids, &values)
+      #expect(ids == expectedIDs, "\(String(cString: table.name))")
+      return [values]
+    } check: { name, results in
+      #expect(results[0].map(\.bitPattern) == expectedBits, "\(name)")
+    }
+    #expect(same, "the same bits for any number of threads")
+  }
+
+  /// The order of arrival must not matter: rising rows replace the heap's root at every step.
+  @Test func topKOfARisingRow() throws {
+    let n = 50021, k = 300
+    let x = (0..<n).map { Float($0 / 3) }
+    let order = (0..<n).sorted { x[$0] == x[$1] ? $0 < $1 : x[$0] > x[$1] }.prefix(k)
+    _ = try KernelHarness.run { table, pool in
+      var ids = [Int32](repeating: -1, count: k), values = [Float](repeating: 9, count: k)
+      table.top_k(pool, 1, Int64(n), x, Int64(n), Int64(k), &ids, &values)
+      #expect(ids == order.map(Int32.init), "\(String(cString: table.name))")
+      return [values]
+    } check: { name, results in
+      #expect(results[0] == order.map { x[$0] }, "\(name)")
+    }
+  }
+}

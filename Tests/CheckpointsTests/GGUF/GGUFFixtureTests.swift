@@ -1,0 +1,80 @@
+import Checkpoints
+import Foundation
+import TestSupport
+import Tensors
+import Testing
+
+/// Files written by ggml's Python package.
+struct GGUFFixtureTests {
+  @Test func everyTypeHasItsShapeAndBytes() throws {
+    let file = try GGUFFile(Fixtures.url("gguf/types.gguf"))
+    let expected = try SafetensorsFile(Fixtures.url("gguf/types.safetensors"))
+    #expect(file.names == expected.names)
+    #expect(try file.integers("fixture.mixed") == [1, 2, 3])
+    for name in file.names {
+      let info = try file.info(name)
+      let dtype = try #require(info.dtype)
+      let tensor = try file.tensor(name)
+      let values = try expected.tensor(name).read()
+      #expect(info.shape == (try expected.info(name).shape), "\(name)")
+      #expect(tensor.shape == info.shape && tensor.dtype == dtype)
+      #expect(dtype.rawValue == name.prefix { $0 != "v" }.trimmingCharacters(in: ["_"]))
+      #expect(info.byteCount == values.count / dtype.blockSize * dtype.bytesPerBlock)
+      // Plain formats read back as they are; of the block formats, Q8_0 shows that the bytes are the right ones.
+      if !dtype.isQuantised { #expect(try tensor.read() == values, "\(name)") }
+      if dtype == .q8_0 { #expect(try Self.widened(tensor.bytes()) == values) }
+    }
+  }
+
+  /// Q8_0: a half-precision scale, then 32 signed bytes.
+  private static func widened(_ bytes: [UInt8]) -> [Float] {
+    stride(from: 0, to: bytes.count, by: 34).flatMap { at in
+      let scale = Float(halfBits: UInt16(bytes[at]) | UInt16(bytes[at + 1]) << 8)
+      return bytes[at + 2..<at + 34].map { scale * Float(Int8(bitPattern: $0)) }
+    }
+  }
+
+  @Test func aWholeModelIsDescribed() throws {
+    let file = try GGUFFile(Fixtures.url("gguf/tiny-q8_0.gguf"))
+    #expect(try file.string("general.architecture") == "gemma3")
+    #expect(try file.integer("gemma3.embedding_length") == 32)
+    #expect(try file.float("gemma3.rope.freq_base") == 1_000_000)
+    #expect(try file.bool("tokenizer.ggml.add_bos_token"))
+    #expect(try file.info("token_embd.weight").dtype == .q8_0)
+    #expect(try file.info("token_embd.weight").shape == [300, 32])
+    #expect(try file.info("blk.0.ffn_down.weight") == TensorInfo(
+      shape: [32, 48], typeName: "F16", dtype: .f16, byteCount: 3072))
+    let tokens = try file.strings("tokenizer.ggml.tokens")
+    #expect(tokens.count == 300)
+    #expect(tokens.string(at: 2) == "<bos>")
+    #expect(try file.integers("tokenizer.ggml.token_type").count == 300)
+    #expect(try file.floats("tokenizer.ggml.scores").prefix(1) == [-1000])
+  }
+}
+
+@Suite(.enabled(if: Fixtures.realModel?.pathExtension == "gguf", "needs a real Gemma 3 GGUF: set GSCOPE_MODEL or run `make demo`"))
+struct GGUFRealModelTests {
+  @Test func opensInPlace() throws {
+    let file = try GGUFFile(try #require(Fixtures.realModel))
+    #expect(try file.string("general.architecture") == "gemma3")
+    let width = try file.integer("gemma3.embedding_length")
+    let tokens = try file.strings("tokenizer.ggml.tokens")
+    #expect(tokens.count == 262_144)
+    #expect(tokens.string(at: 2) == "<bos>")
+    #expect(tokens.string(at: 105) == "<start_of_turn>")
+    #expect(try file.floats("tokenizer.ggml.scores").count == tokens.count)
+    #expect(try file.integers("tokenizer.ggml.token_type").count == tokens.count)
+    #expect(try file.info("token_embd.weight").shape == [tokens.count, width])
+    let size = try #require(
+      FileManager.default.attributesOfItem(atPath: file.path)[.size] as? NSNumber).intValue
+    var total = 0
+    for name in file.names {
+      let tensor = try file.tensor(name)
+      // A view of the whole mapping: nothing was copied.
+      #expect(tensor.storage.byteCount == size)
+      total += tensor.byteCount
+    }
+    #expect(total > size * 9 / 10 && total < size)
+    for value in try file.tensor("output_norm.weight").read() { #expect(value.isFinite && value > 0) }
+  }
+}
