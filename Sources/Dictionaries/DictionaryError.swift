@@ -51,4 +51,6 @@ public enum DictionaryError: Error, Equatable, Sendable, CustomStringConvertible
 }
 
 /// Texts taken from files may be megabytes long; a message shows their beginning.
-private func clipped(_ text: String) -> String { text.utf8.count <= 400 ? text : String(decoding: text.utf8.prefix(300), as: UTF8.self) + "…" }
+private func clipped(_ text: String) -> String {
+  text.utf8.count <= 400 ? text : String(decoding: text.utf8.prefix(300), as: UTF8.self) + "…"
+}

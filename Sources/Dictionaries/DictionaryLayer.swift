@@ -40,7 +40,8 @@ struct DictionaryLayer: Sendable {
     // An infinite threshold is a feature that never (or, below zero, always) passes; it harms no arithmetic.
     threshold = try reader.vector("threshold", count: width, infiniteAllowed: true)
 
-    let stored = try reader.weight(names[1], axes: writes == nil ? "[F, d_out]" : "[F, writes, d_out]", rank: writes == nil ? 2 : 3)
+    let stored = try reader.weight(
+      names[1], axes: writes == nil ? "[F, d_out]" : "[F, writes, d_out]", rank: writes == nil ? 2 : 3)
     let outputs = stored.shape[stored.shape.count - 1]
     let expected = [width] + (writes.map { [$0] } ?? []) + [outputs]
     guard stored.shape == expected else { throw reader.failure(names[1], "shape \(expected)", "\(stored.shape)") }

@@ -25,7 +25,8 @@ extension DictionaryLayout {
     }
     let (total, overflow) = first.width.multipliedReportingOverflow(by: layers.count)
     guard !overflow else {
-      throw DictionaryError.tensor(path: first.path, name: "w_enc", expected: "a width in memory", found: "\(first.width)")
+      throw DictionaryError.tensor(
+        path: first.path, name: "w_enc", expected: "a width in memory", found: "\(first.width)")
     }
     if let stated = configuration.totalWidth, stated != total {
       let counted = layers.count == 1 ? "\(total) features" : "\(layers.count) × \(first.width) = \(total) features"

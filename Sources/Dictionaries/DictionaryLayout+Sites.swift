@@ -34,7 +34,8 @@ extension DictionaryLayout {
       throw DictionaryError.site(
         path: url.path, reason: "a \(kind.rawValue) reads \(files.count) layers and cannot be moved to \(site)")
     case (.sae, .mlpIn):
-      throw DictionaryError.site(path: url.path, reason: "is an sae and cannot stand at \(site), which only transcoders read")
+      throw DictionaryError.site(
+        path: url.path, reason: "is an sae and cannot stand at \(site), which only transcoders read")
     case (.sae, _): return ([site], [site])
     case (.transcoder, .mlpIn), (.transcoder, .mlpOut): return ([.mlpIn(site.layer)], [.mlpOut(site.layer)])
     case (.transcoder, _):

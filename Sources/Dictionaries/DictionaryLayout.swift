@@ -79,7 +79,8 @@ struct DictionaryLayout {
         reason: "is no dictionary: expected params.safetensors, params_layer_0.safetensors … or params.npz")
     }
     guard last < mostLayers else {
-      throw DictionaryError.file(path: folder.path, reason: "holds params_layer_\(last).safetensors; at most \(mostLayers) layers")
+      throw DictionaryError.file(
+        path: folder.path, reason: "holds params_layer_\(last).safetensors; at most \(mostLayers) layers")
     }
     if let missing = (0...last).first(where: { !numbers.contains($0) }) {
       throw DictionaryError.file(
@@ -107,7 +108,8 @@ func readJSON<Result>(_ file: URL, limit: Int, _ body: (UnsafeRawBufferPointer) 
     throw DictionaryError.file(path: path, reason: reason)
   }
   guard mapped.bytes.count <= limit else {
-    throw DictionaryError.file(path: file.path, reason: "is \(mapped.bytes.count) bytes long; expected at most \(limit)")
+    throw DictionaryError.file(
+      path: file.path, reason: "is \(mapped.bytes.count) bytes long; expected at most \(limit)")
   }
   return try withExtendedLifetime(mapped) { try body(mapped.bytes) }
 }

@@ -97,7 +97,8 @@ struct DictionaryPathHints: Equatable {
     if words.first == "2" { words.removeFirst() }
     guard words.count >= 2, words[1] == "pt" || words[1] == "it" else { return nil }
     // Gemma 2's pretrained checkpoints carry no suffix.
-    let name = generation == "2" && words[1] == "pt" ? "gemma-2-\(words[0])" : "gemma-\(generation)-\(words[0])-\(words[1])"
+    let name =
+      generation == "2" && words[1] == "pt" ? "gemma-2-\(words[0])" : "gemma-\(generation)-\(words[0])-\(words[1])"
     return normalisedModelName(name)
   }
 }

@@ -79,7 +79,8 @@ final class MaximumActivations: Sendable {
     guard let lists else { return .none }
     guard lists.count == shape.reads.count, lists.allSatisfy({ $0.count == shape.width }) else {
       throw DictionaryError.configuration(
-        path: path, key: key, reason: "holds \(lists.map(\.count)) numbers; expected \(shape.reads.count) × \(shape.width)")
+        path: path, key: key,
+        reason: "holds \(lists.map(\.count)) numbers; expected \(shape.reads.count) × \(shape.width)")
     }
     return .numbers(lists)
   }

@@ -63,7 +63,8 @@ extension SparseDictionary {
     guard let stored = layers[write].skip else { return sum }
     guard let input, input.rows == rows else {
       throw DictionaryError.input(
-        operation: "decode", expected: "the \(rows) rows that \(shape.reads[write]) was encoded from, for the affine part",
+        operation: "decode",
+        expected: "the \(rows) rows that \(shape.reads[write]) was encoded from, for the affine part",
         found: input.map { "\($0.rows) rows" } ?? "none")
     }
     fetch(write, stored)

@@ -8,13 +8,15 @@ extension SparseDictionary {
     func failure(_ reason: String) -> DictionaryError {
       .doesNotFit(
         dictionary: "\(name), \(shape)",
-        model: "\(modelName), \(model.layers) layers of width \(model.width), attn_out of width \(model.attentionWidth)",
+        model:
+          "\(modelName), \(model.layers) layers of width \(model.width), attn_out of width \(model.attentionWidth)",
         reason: reason)
     }
     guard !readsNormWithoutGain else {
       throw failure("it reads the norm before the MLP without its gain (Gemma Scope 1), which no site holds")
     }
-    for (sites, width, verb) in [(shape.reads, shape.inputWidth, "reads"), (shape.writes, shape.outputWidth, "writes")] {
+    for (sites, width, verb) in [(shape.reads, shape.inputWidth, "reads"), (shape.writes, shape.outputWidth, "writes")]
+    {
       for site in sites {
         do {
           try model.validate(site)

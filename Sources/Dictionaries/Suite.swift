@@ -70,9 +70,12 @@ public struct Suite: Sendable, Equatable {
 extension Suite.Entry: CustomStringConvertible {
   /// One line for lists: `name  sae  resid_post.9  width 16384  l0 20`.
   public var description: String {
-    let sites = sites.count > 4 ? "\(sites[0]) … \(sites[sites.count - 1])" : sites.map(\.description).joined(separator: ",")
-    return ([name, kind.rawValue, sites, "width \(width)"] + (l0.map { ["l0 \(Self.text($0))"] } ?? [])
-      + (isAffine ? ["affine"] : [])).joined(separator: "  ")
+    let few = sites.count <= 4
+    let places = few ? sites.map(\.description).joined(separator: ",") : "\(sites[0]) … \(sites[sites.count - 1])"
+    var parts = [name, kind.rawValue, places, "width \(width)"]
+    if let l0 { parts.append("l0 \(Self.text(l0))") }
+    if isAffine { parts.append("affine") }
+    return parts.joined(separator: "  ")
   }
 
   /// A number without a needless `.0`.

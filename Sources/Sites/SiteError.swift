@@ -21,4 +21,6 @@ public enum SiteError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// A name may come from a file and be of any length; a message shows its beginning.
-private func clipped(_ text: String) -> String { text.utf8.count <= 200 ? text : String(decoding: text.utf8.prefix(150), as: UTF8.self) + "…" }
+private func clipped(_ text: String) -> String {
+  text.utf8.count <= 200 ? text : String(decoding: text.utf8.prefix(150), as: UTF8.self) + "…"
+}

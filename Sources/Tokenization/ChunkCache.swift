@@ -1,5 +1,5 @@
-/// Remembers the tokens of short chunks of text, a word with the space before it as a rule. Fixed size; a chunk that
-/// needs the place of another takes it.
+/// Remembers the tokens of short chunks of text, a word with the space before it as a rule. It grows to 8 MiB; from then
+/// on a chunk that needs the place of another takes it.
 struct ChunkCache {
   /// Longest chunk kept, and most tokens it may have.
   static let maximumLength = 31
@@ -13,7 +13,7 @@ struct ChunkCache {
     var ids = SIMD8<Int32>(repeating: -1)
   }
 
-  private static let slotCount = 1 << 15
+  private static let maximumSlots = 1 << 17
   private static let masks: [Key] = (0...maximumLength).map { length in
     var mask = Key(repeating: 0)
     for word in 0..<4 {
@@ -23,7 +23,8 @@ struct ChunkCache {
     return mask
   }
 
-  private var slots = [Slot](repeating: Slot(), count: slotCount)
+  private var slots = [Slot](repeating: Slot(), count: 1 << 10)
+  private var insertions = 0
   private let masks = Self.masks
 
   /// The key of `text[start ..< end]`, 1 to `maximumLength` bytes.
@@ -45,19 +46,19 @@ struct ChunkCache {
   }
 
   @inline(__always)
-  private static func index(_ key: Key) -> Int {
+  private func index(of key: Key) -> Int {
     var hash = key[0] &* 0x9E37_79B9_7F4A_7C15
     hash ^= key[1] &* 0xC2B2_AE3D_27D4_EB4F
     hash ^= key[2] &* 0x1656_67B1_9E37_79F9
     hash ^= key[3] &* 0x27D4_EB2F_1656_67C5
     hash ^= hash >> 32
-    return Int(truncatingIfNeeded: (hash &* 0x9FB2_1C65_1E98_DF25) >> 40) & (slotCount - 1)
+    return Int(truncatingIfNeeded: (hash &* 0x9FB2_1C65_1E98_DF25) >> 40) & (slots.count - 1)
   }
 
   /// Appends the tokens of the chunk `key`, if it is known.
   @inline(__always)
   func append(_ key: Key, to out: inout [Int32]) -> Bool {
-    var index = Self.index(key)
+    var index = index(of: key)
     if slots[index].key != key {
       index ^= 1
       guard slots[index].key == key else { return false }
@@ -75,8 +76,21 @@ struct ChunkCache {
     var slot = Slot()
     slot.key = key
     for (i, id) in ids.enumerated() { slot.ids[i] = id }
-    let index = Self.index(key)
+    insertions += 1
+    if insertions * 2 > slots.count, slots.count < Self.maximumSlots { grow() }
+    place(slot)
+  }
+
+  private mutating func place(_ slot: Slot) {
+    let index = index(of: slot.key)
     slots[index ^ 1] = slots[index]
     slots[index] = slot
+  }
+
+  private mutating func grow() {
+    let old = slots
+    slots = Array(repeating: Slot(), count: old.count * 2)
+    // A free slot's key is 0, which no chunk has.
+    for slot in old where slot.key[3] != 0 { place(slot) }
   }
 }

@@ -4,18 +4,22 @@
 struct PieceTable: Sendable {
   /// More ids than any Gemma has by a factor of 16, few enough that a lying file cannot ask for much memory.
   static let maximumCount = 1 << 22
-  private static let absent = UInt32.max
+
+  /// Where a piece lies in `blob`. No piece has length 0, so that stands for an id without one.
+  private struct Place: Sendable {
+    var start: UInt32 = 0
+    var length: UInt32 = 0
+  }
 
   private(set) var blob: [UInt8] = []
-  private var starts: [UInt32] = []
-  private var lengths: [UInt32] = []
+  private var places: [Place] = []
   private(set) var hashes: [UInt64] = []
   /// High half: part of the hash. Low half: id + 1, or 0 where free.
   private var slots: [UInt64] = Array(repeating: 0, count: 1024)
   private(set) var inserted = 0
 
   /// One more than the highest id.
-  var count: Int { starts.count }
+  var count: Int { places.count }
 
   init(capacity: Int = 0) {
     guard capacity > 512, capacity <= Self.maximumCount else { return }
@@ -28,16 +32,14 @@ struct PieceTable: Sendable {
   mutating func insert(_ bytes: UnsafeBufferPointer<UInt8>, id: Int) -> Insertion {
     guard !bytes.isEmpty else { return .empty }
     guard blob.count + bytes.count < Int(UInt32.max) else { return .tooLarge }
-    if id < count, lengths[id] != Self.absent { return .duplicateID }
+    if id < count, places[id].length != 0 { return .duplicateID }
     let hash = PieceHash.of(bytes)
     if let existing = find(bytes, hash: hash) { return .duplicatePiece(existing) }
-    while starts.count <= id {
-      starts.append(0)
-      lengths.append(Self.absent)
+    while places.count <= id {
+      places.append(Place())
       hashes.append(0)
     }
-    starts[id] = UInt32(blob.count)
-    lengths[id] = UInt32(bytes.count)
+    places[id] = Place(start: UInt32(blob.count), length: UInt32(bytes.count))
     hashes[id] = hash
     blob.append(contentsOf: bytes)
     inserted += 1
@@ -47,21 +49,32 @@ struct PieceTable: Sendable {
   }
 
   /// The lowest id in 0 ..< `count` without a piece.
-  var firstGap: Int? { inserted == count ? nil : lengths.firstIndex(of: Self.absent) }
+  var firstGap: Int? { inserted == count ? nil : places.firstIndex { $0.length == 0 } }
 
   @inline(__always)
-  func length(_ id: Int32) -> Int { Int(lengths[Int(id)]) }
+  func length(_ id: Int32) -> Int { Int(places[Int(id)].length) }
+
+  @inline(__always)
+  private func range(_ id: Int32) -> Range<Int> {
+    let place = places[Int(id)]
+    return Int(place.start)..<Int(place.start) + Int(place.length)
+  }
 
   @inline(__always)
   func withBytes<R>(_ id: Int32, _ body: (UnsafeBufferPointer<UInt8>) throws -> R) rethrows -> R {
-    let start = Int(starts[Int(id)])
-    let range = start..<start + length(id)
-    return try blob.withUnsafeBufferPointer { try body(UnsafeBufferPointer(rebasing: $0[range])) }
+    try blob.withUnsafeBufferPointer { try body(UnsafeBufferPointer(rebasing: $0[range(id)])) }
   }
 
-  func bytes(_ id: Int32) -> ArraySlice<UInt8> {
-    let start = Int(starts[Int(id)])
-    return blob[start..<start + length(id)]
+  func bytes(_ id: Int32) -> ArraySlice<UInt8> { blob[range(id)] }
+
+  /// Whether `id` exists and is spelled `bytes`.
+  @inline(__always)
+  func matches(_ id: Int32, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard id >= 0, id < count, length(id) == bytes.count else { return false }
+    return withBytes(id) { piece in
+      for i in 0..<piece.count where piece[i] != bytes[i] { return false }
+      return true
+    }
   }
 
   func find(_ bytes: UnsafeBufferPointer<UInt8>) -> Int32? { find(bytes, hash: PieceHash.of(bytes)) }
@@ -72,24 +85,23 @@ struct PieceTable: Sendable {
   }
 
   private func find(_ bytes: UnsafeBufferPointer<UInt8>, hash: UInt64) -> Int32? {
-    candidate(hash) { id in length(id) == bytes.count && withBytes(id) { $0.elementsEqual(bytes) } }
+    candidate(hash) { matches($0, bytes) }
   }
 
   /// The piece that is `left` followed by `right`, given `powers` up to the longest piece.
   @inline(__always)
   func join(_ left: Int32, _ right: Int32, powers: [UInt64]) -> Int32? {
-    let rightLength = length(right)
-    let shifted = PieceHash.multiply(hashes[Int(left)], powers[rightLength])
+    let shifted = PieceHash.multiply(hashes[Int(left)], powers[length(right)])
     let hash = PieceHash.reduce(shifted &+ hashes[Int(right)])
     return candidate(hash) { id in
-      let leftLength = length(left)
-      guard length(id) == leftLength + rightLength else { return false }
+      let whole = range(id)
+      let first = range(left)
+      let second = range(right)
+      guard whole.count == first.count + second.count else { return false }
       return blob.withUnsafeBufferPointer { blob in
-        let whole = Int(starts[Int(id)])
-        let first = Int(starts[Int(left)])
-        let second = Int(starts[Int(right)])
-        for i in 0..<leftLength where blob[whole + i] != blob[first + i] { return false }
-        for i in 0..<rightLength where blob[whole + leftLength + i] != blob[second + i] { return false }
+        let middle = whole.lowerBound + first.count
+        for i in 0..<first.count where blob[whole.lowerBound + i] != blob[first.lowerBound + i] { return false }
+        for i in 0..<second.count where blob[middle + i] != blob[second.lowerBound + i] { return false }
         return true
       }
     }
@@ -127,6 +139,6 @@ struct PieceTable: Sendable {
 
   private mutating func grow() {
     slots = Array(repeating: 0, count: slots.count * 2)
-    for id in 0..<count where lengths[id] != Self.absent { place(id, hashes[id]) }
+    for id in 0..<count where places[id].length != 0 { place(id, hashes[id]) }
   }
 }

@@ -45,37 +45,61 @@ extension TokenizerJSONReader {
 
   /// `["a", "b"]`, or `"a b"` as older files have it.
   private mutating func readMerges(_ scanner: inout JSONScanner) throws {
-    var joined: [UInt8] = []
-    try scanner.array { scanner in
-      joined.removeAll(keepingCapacity: true)
-      var split: Int?
-      if try scanner.peek() == .string {
-        try scanner.stringBytes { bytes in
-          split = bytes.firstIndex(of: 0x20)
-          joined.append(contentsOf: bytes)
-        }
-        if let split { joined.remove(at: split) }
-      } else {
-        var count = 0
-        try scanner.array { scanner in
-          count += 1
-          guard count <= 2 else { throw fault("has more than two parts") }
-          try scanner.stringBytes { joined.append(contentsOf: $0) }
-          if count == 1 { split = joined.count }
-        }
-        if count < 2 { split = nil }
-      }
-      guard let split else { throw fault("is not two pieces") }
-      try joined.withUnsafeBufferPointer { joined in
-        let left = try piece(UnsafeBufferPointer(rebasing: joined[..<split]))
-        let right = try piece(UnsafeBufferPointer(rebasing: joined[split...]))
-        products.append(try piece(joined))
-        pairs.append(MergeTable.pair(left, right))
-      }
-    }
+    var list = MergeList(pieces: pieces, file: file)
+    try scanner.array { try list.read(&$0) }
+    pairs = list.pairs
+    products = list.products
+  }
+}
+
+/// The merges of a `tokenizer.json` as they are read.
+private struct MergeList {
+  let pieces: PieceTable
+  let file: String
+  var pairs: [UInt64] = []
+  var products: [Int32] = []
+  private var joined: [UInt8] = []
+
+  init(pieces: PieceTable, file: String) {
+    self.pieces = pieces
+    self.file = file
   }
 
-  private func fault(_ reason: String) -> TokenizerError { invalid("model.merges[\(pairs.count)]", reason) }
+  mutating func read(_ scanner: inout JSONScanner) throws {
+    joined.removeAll(keepingCapacity: true)
+    var split: Int?
+    if try scanner.peek() == .string {
+      try scanner.stringBytes { bytes in
+        split = bytes.firstIndex(of: 0x20)
+        joined.append(contentsOf: bytes)
+      }
+      if let split { joined.remove(at: split) }
+    } else {
+      var count = 0
+      try scanner.array { scanner in
+        count += 1
+        if count == 2 { split = joined.count }
+        try scanner.stringBytes { joined.append(contentsOf: $0) }
+      }
+      if count != 2 { split = nil }
+    }
+    guard let split, split > 0, split < joined.count else { throw fault("is not two pieces") }
+    // Both parts are looked up before the product, so that the message names the shortest that is missing.
+    let (left, right) = try joined.withUnsafeBufferPointer { joined in
+      (try piece(joined.extracting(..<split)), try piece(joined.extracting(split...)))
+    }
+    // Merges are listed by product as a rule, so the last one or the one after it is nearly always it.
+    let last = products.last ?? 0
+    products.append(
+      try joined.withUnsafeBufferPointer { joined in
+        pieces.matches(last, joined) ? last : pieces.matches(last + 1, joined) ? last + 1 : try piece(joined)
+      })
+    pairs.append(MergeTable.pair(left, right))
+  }
+
+  private func fault(_ reason: String) -> TokenizerError {
+    .invalid(file: file, field: "model.merges[\(pairs.count)]", reason: reason)
+  }
 
   @inline(__always)
   private func piece(_ bytes: UnsafeBufferPointer<UInt8>) throws -> Int32 {

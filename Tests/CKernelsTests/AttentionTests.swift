@@ -101,14 +101,15 @@ import Testing
     let problems = shapes.enumerated().map { AttentionReference($1, seed: UInt64(20 + $0)) }
     let expected = problems.map { $0.output($0.pattern()) }
     let same = try KernelHarness.run { table, pool in
-      var outs = expected.map { [Float](repeating: 0, count: $0.count) }
-      let status = problems[0].withKernelArguments(&outs[0]) { a in
-        problems[1].withKernelArguments(&outs[1]) { b in
-          problems[2].withKernelArguments(&outs[2]) { c in table.attention(pool, [a, b, c], 3) }
+      let blank = expected.map { [Float](repeating: 0, count: $0.count) }
+      var first = blank[0], second = blank[1], third = blank[2]
+      let status = problems[0].withKernelArguments(&first) { a in
+        problems[1].withKernelArguments(&second) { b in
+          problems[2].withKernelArguments(&third) { c in table.attention(pool, [a, b, c], 3) }
         }
       }
       #expect(status == 0)
-      return outs
+      return [first, second, third]
     } check: { name, results in
       for (out, wanted) in zip(results, expected) {
         #expect(KernelHarness.largestDifference(out, wanted) < 4e-6, "\(name)")

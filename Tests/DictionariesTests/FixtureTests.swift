@@ -2,8 +2,8 @@ import Checkpoints
 import Dictionaries
 import Foundation
 import Sites
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Dictionaries in the published layouts against results that NumPy computed from the same files.
@@ -20,21 +20,28 @@ struct FixtureTests {
   }
 
   static let cases: [Case] = [
-    Case(path: "resid_post/layer_3_width_37_l0_small", kind: .sae, reads: [.residPost(3)], writes: [.residPost(3)], width: 37),
+    Case(
+      path: "resid_post/layer_3_width_37_l0_small", kind: .sae, reads: [.residPost(3)], writes: [.residPost(3)],
+      width: 37),
     Case(
       path: "resid_post_all/layer_6_width_37_l0_small", kind: .sae, reads: [.residPost(6)], writes: [.residPost(6)],
       width: 37, model: nil),
-    Case(path: "attn_out/layer_5_width_53_l0_medium", kind: .sae, reads: [.attnOut(5)], writes: [.attnOut(5)], width: 53),
+    Case(
+      path: "attn_out/layer_5_width_53_l0_medium", kind: .sae, reads: [.attnOut(5)], writes: [.attnOut(5)], width: 53),
     Case(path: "mlp_out/layer_2_width_37_l0_big", kind: .sae, reads: [.mlpOut(2)], writes: [.mlpOut(2)], width: 37),
-    Case(path: "transcoder/layer_4_width_53_l0_small", kind: .transcoder, reads: [.mlpIn(4)], writes: [.mlpOut(4)], width: 53),
+    Case(
+      path: "transcoder/layer_4_width_53_l0_small", kind: .transcoder, reads: [.mlpIn(4)], writes: [.mlpOut(4)],
+      width: 53),
     Case(
       path: "transcoder/layer_4_width_53_l0_small_affine", kind: .transcoder, reads: [.mlpIn(4)], writes: [.mlpOut(4)],
       width: 53, isAffine: true),
     Case(
-      path: "transcoder_all/layer_1_width_37_l0_big_affine", kind: .transcoder, reads: [.mlpIn(1)], writes: [.mlpOut(1)],
+      path: "transcoder_all/layer_1_width_37_l0_big_affine", kind: .transcoder, reads: [.mlpIn(1)],
+      writes: [.mlpOut(1)],
       width: 37, isAffine: true, model: nil),
     Case(
-      path: "crosscoder/layer_1_2_4_6_width_148_l0_medium", kind: .crosscoder, reads: [1, 2, 4, 6].map { .residPost($0) },
+      path: "crosscoder/layer_1_2_4_6_width_148_l0_medium", kind: .crosscoder,
+      reads: [1, 2, 4, 6].map { .residPost($0) },
       writes: [1, 2, 4, 6].map { .residPost($0) }, width: 37),
     Case(
       path: "clt/width_203_l0_big", kind: .clt, reads: (0..<7).map { .mlpIn($0) }, writes: (0..<7).map { .mlpOut($0) },

@@ -2,8 +2,8 @@ import Checkpoints
 import Dictionaries
 import Foundation
 import Sites
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// How kind and sites are found, and what is refused.
@@ -18,12 +18,14 @@ struct LayoutTests {
 
   private func make(layers: Int = 1, isAffine: Bool = false, outputs: Int = 4) -> ReferenceDictionary {
     var random = SeededRandom(seed: 3)
-    return ReferenceDictionary(inputs: 4, outputs: outputs, features: 6, layers: layers, isAffine: isAffine, random: &random)
+    return ReferenceDictionary(
+      inputs: 4, outputs: outputs, features: 6, layers: layers, isAffine: isAffine, random: &random)
   }
 
   /// Opens a dictionary written to `path` below the temporary folder.
   private func open(
-    _ path: String, config: String?, layers: Int = 1, isMultiLayer: Bool? = nil, isAffine: Bool = false, outputs: Int = 4,
+    _ path: String, config: String?, layers: Int = 1, isMultiLayer: Bool? = nil, isAffine: Bool = false,
+    outputs: Int = 4,
     site: Site? = nil
   ) throws -> SparseDictionary {
     let url = folder.url.appending(path: path)
@@ -34,10 +36,13 @@ struct LayoutTests {
 
   /// The error of opening it, as text.
   private func refusal(
-    config: String?, layers: Int = 1, isMultiLayer: Bool? = nil, isAffine: Bool = false, outputs: Int = 4, site: Site? = nil
+    config: String?, layers: Int = 1, isMultiLayer: Bool? = nil, isAffine: Bool = false, outputs: Int = 4,
+    site: Site? = nil
   ) -> String {
     let error = #expect(throws: DictionaryError.self) {
-      try open(UUID().uuidString, config: config, layers: layers, isMultiLayer: isMultiLayer, isAffine: isAffine, outputs: outputs, site: site)
+      try open(
+        UUID().uuidString, config: config, layers: layers, isMultiLayer: isMultiLayer, isAffine: isAffine,
+        outputs: outputs, site: site)
     }
     return error?.description ?? ""
   }
@@ -90,7 +95,8 @@ struct LayoutTests {
     #expect(try open("d", config: nil, site: .mlpIn(7)).shape.writes == [.mlpOut(7)])
     #expect(try open("d", config: configJSON(), site: .attnOut(2)).shape.reads == [.attnOut(2)])
     #expect(refusal(config: configJSON(), site: .mlpIn(2)).contains("only transcoders"))
-    let crosscoder = configJSON(type: "crosscoder", reads: "model.layers.{1,2}.output", writes: "model.layers.{1,2}.output")
+    let crosscoder = configJSON(
+      type: "crosscoder", reads: "model.layers.{1,2}.output", writes: "model.layers.{1,2}.output")
     #expect(refusal(config: crosscoder, layers: 2, site: .residPost(1)).contains("cannot be moved"))
   }
 
@@ -103,7 +109,8 @@ struct LayoutTests {
     #expect(refusal(config: configJSON(type: "clt")).contains("type 'clt'"))
     #expect(refusal(config: configJSON(), outputs: 5).contains("rows of 4"))
     #expect(refusal(config: configJSON(writes: "model.layers.4.output")).contains("hf_hook_point_out"))
-    let three = configJSON(type: "crosscoder", reads: "model.layers.{1,2,5}.output", writes: "model.layers.{1,2,5}.output")
+    let three = configJSON(
+      type: "crosscoder", reads: "model.layers.{1,2,5}.output", writes: "model.layers.{1,2,5}.output")
     #expect(refusal(config: three, layers: 2).contains("params_layer_2.safetensors is missing"))
   }
 
@@ -136,6 +143,8 @@ struct LayoutTests {
       #expect(throws: DictionaryError.self) { try SparseDictionary(contentsOf: url, backend: backend) }
     }
     let broken = try folder.write([1, 2, 3], as: "params.safetensors")
-    #expect(throws: CheckpointError.self) { try SparseDictionary(contentsOf: broken, site: .residPost(1), backend: backend) }
+    #expect(throws: CheckpointError.self) {
+      try SparseDictionary(contentsOf: broken, site: .residPost(1), backend: backend)
+    }
   }
 }

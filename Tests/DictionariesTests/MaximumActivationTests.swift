@@ -1,8 +1,8 @@
 import Checkpoints
 import Dictionaries
 import Foundation
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// The largest known activation of a feature.
@@ -12,7 +12,8 @@ struct MaximumActivationTests {
   init() throws {
     folder = try TemporaryDirectory()
     var random = SeededRandom(seed: 6)
-    try ReferenceDictionary(inputs: 4, outputs: 4, features: 3, random: &random).write(to: folder.url, config: configJSON())
+    try ReferenceDictionary(inputs: 4, outputs: 4, features: 3, random: &random).write(
+      to: folder.url, config: configJSON())
   }
 
   private func open() throws -> SparseDictionary {
@@ -40,7 +41,9 @@ struct MaximumActivationTests {
     #expect(try open().maximumActivation(feature: 0) == nil)
   }
 
-  @Test(arguments: [#"{"max_activations":[1,2]}"#, #"{"max_activations":[1,2,3,4]}"#, #"{"max_activations":"many"}"#, "{"])
+  @Test(arguments: [
+    #"{"max_activations":[1,2]}"#, #"{"max_activations":[1,2,3,4]}"#, #"{"max_activations":"many"}"#, "{",
+  ])
   func filesThatDoNotMatchAreRefused(_ text: String) throws {
     _ = try folder.write(text.utf8, as: "training.json")
     let dictionary = try open()

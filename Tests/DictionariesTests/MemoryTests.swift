@@ -2,8 +2,8 @@ import Checkpoints
 import Dictionaries
 import Foundation
 import Sites
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// A cross-layer transcoder far larger than what is read of it. Its files are sparse: zeros that take no disk.
@@ -18,7 +18,8 @@ struct MemoryTests {
     let folder = try TemporaryDirectory()
     for layer in 0..<Self.layers {
       let sizes = [
-        ("b_dec", [Self.d]), ("b_enc", [Self.width]), ("threshold", [Self.width]), ("w_dec", [Self.width, Self.layers, Self.d]),
+        ("b_dec", [Self.d]), ("b_enc", [Self.width]), ("threshold", [Self.width]),
+        ("w_dec", [Self.width, Self.layers, Self.d]),
         ("w_enc", [Self.d, Self.width]),
       ]
       var offset = 0

@@ -1,8 +1,8 @@
 import Dictionaries
 import Foundation
 import Sites
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Random dictionaries of many shapes against the reference.
@@ -14,9 +14,14 @@ struct RandomDictionaryTests {
     let reference = ReferenceDictionary(
       inputs: sizes.d, outputs: outputs, features: sizes.features, isAffine: isAffine, random: &random)
     let folder = try TemporaryDirectory()
-    let hooks = (reads: "model.layers.3.pre_feedforward_layernorm.output", writes: "model.layers.3.post_feedforward_layernorm.output")
+    let hooks = (
+      reads: "model.layers.3.pre_feedforward_layernorm.output",
+      writes: "model.layers.3.post_feedforward_layernorm.output"
+    )
     try reference.write(
-      to: folder.url, config: isAffine ? configJSON(type: "transcoder", reads: hooks.reads, writes: hooks.writes, affine: true) : configJSON())
+      to: folder.url,
+      config: isAffine
+        ? configJSON(type: "transcoder", reads: hooks.reads, writes: hooks.writes, affine: true) : configJSON())
     let dictionary = try SparseDictionary(contentsOf: folder.url, backend: NativeBackend(threads: 2))
     let x = random.floats(sizes.tokens * sizes.d)
     try expectAgreement(dictionary, reference, [x])
@@ -41,11 +46,14 @@ struct RandomDictionaryTests {
     }
   }
 
-  private func expectAgreement(_ dictionary: SparseDictionary, _ reference: ReferenceDictionary, _ x: [[Float]]) throws {
+  private func expectAgreement(_ dictionary: SparseDictionary, _ reference: ReferenceDictionary, _ x: [[Float]]) throws
+  {
     let inputs = try x.map { try Tensor($0, shape: [$0.count / reference.inputs, reference.inputs]) }
     let (code, outputs) = try dictionary.reconstruct(inputs)
     for read in x.indices {
-      #expect(relativeDifference(dense(code.layers[read], width: reference.features), reference.encode(x[read], read: read)) < 1e-5)
+      #expect(
+        relativeDifference(dense(code.layers[read], width: reference.features), reference.encode(x[read], read: read))
+          < 1e-5)
     }
     for write in outputs.indices {
       #expect(outputs[write].shape == [inputs[0].rows, reference.outputs])
@@ -59,12 +67,14 @@ struct RandomDictionaryTests {
     let folder = try TemporaryDirectory()
     try reference.write(
       to: folder.url, isMultiLayer: true,
-      config: configJSON(type: "crosscoder", reads: "model.layers.{1,4,9}.output", writes: "model.layers.{1,4,9}.output"))
+      config: configJSON(
+        type: "crosscoder", reads: "model.layers.{1,4,9}.output", writes: "model.layers.{1,4,9}.output"))
     let dictionary = try SparseDictionary(contentsOf: folder.url, backend: NativeBackend(threads: 1))
     for read in 0..<3 {
       let layer = reference.layers[read]
       for feature in 0..<7 {
-        #expect(try dictionary.encoderColumn(read: read, feature: feature) == (0..<5).map { layer.encoder[$0 * 7 + feature] })
+        #expect(
+          try dictionary.encoderColumn(read: read, feature: feature) == (0..<5).map { layer.encoder[$0 * 7 + feature] })
         #expect(try dictionary.threshold(read: read, feature: feature) == layer.threshold[feature])
         #expect(try dictionary.encoderBias(read: read, feature: feature) == layer.encoderBias[feature])
         for write in 0..<3 {
@@ -78,8 +88,12 @@ struct RandomDictionaryTests {
       }
       #expect(try dictionary.decoderBias(write: read) == layer.decoderBias)
     }
-    #expect(throws: DictionaryError.outOfRange(what: "feature", value: 7, limit: 7)) { try dictionary.decoderRow(feature: 7) }
-    #expect(throws: DictionaryError.outOfRange(what: "layer", value: 3, limit: 3)) { try dictionary.encoderColumn(read: 3, feature: 0) }
+    #expect(throws: DictionaryError.outOfRange(what: "feature", value: 7, limit: 7)) {
+      try dictionary.decoderRow(feature: 7)
+    }
+    #expect(throws: DictionaryError.outOfRange(what: "layer", value: 3, limit: 3)) {
+      try dictionary.encoderColumn(read: 3, feature: 0)
+    }
     #expect(throws: DictionaryError.outOfRange(what: "written layer", value: -1, limit: 3)) {
       try dictionary.decoderRow(feature: 0, write: -1)
     }

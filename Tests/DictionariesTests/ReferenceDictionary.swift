@@ -1,8 +1,8 @@
 import Checkpoints
 import Foundation
 import Sites
-import TestSupport
 import Tensors
+import TestSupport
 
 /// A dictionary of any kind as plain arrays, run in the slow and obvious way, in fp64.
 struct ReferenceDictionary {

@@ -1,7 +1,7 @@
 import Dictionaries
 import Foundation
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// L0 and unexplained variance against their definitions.
@@ -12,7 +12,8 @@ struct StatisticsTests {
     let folder = try TemporaryDirectory()
     let reference = ReferenceDictionary(inputs: width, outputs: width, features: 5, layers: writes, random: &random)
     let list = "model.layers.{\((0..<writes).map(String.init).joined(separator: ","))}.output"
-    try reference.write(to: folder.url, isMultiLayer: true, config: configJSON(type: "crosscoder", reads: list, writes: list))
+    try reference.write(
+      to: folder.url, isMultiLayer: true, config: configJSON(type: "crosscoder", reads: list, writes: list))
     return try SparseDictionary(contentsOf: folder.url, backend: NativeBackend(threads: 1)).shape
   }
 

@@ -2,8 +2,8 @@ import Checkpoints
 import Dictionaries
 import Foundation
 import Sites
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Weight files with missing, misshapen or meaningless tensors.

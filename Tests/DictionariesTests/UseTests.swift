@@ -1,8 +1,8 @@
 import Dictionaries
 import Foundation
 import Sites
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Misuse of an open dictionary, its fit to a model, and largest activations.

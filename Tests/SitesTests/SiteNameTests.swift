@@ -26,7 +26,9 @@ struct SiteNameTests {
     #expect(error?.description == "no site named '\(name)'; nearest: \(nearest)")
   }
 
-  @Test(arguments: ["", ".", "resid_post.", ".9", "resid_post.+9", "resid_post. 9", "resid_post.٩", "embed.", "resid_post.9 "])
+  @Test(arguments: [
+    "", ".", "resid_post.", ".9", "resid_post.+9", "resid_post. 9", "resid_post.٩", "embed.", "resid_post.9 ",
+  ])
   func othersAreRefused(_ name: String) {
     #expect(throws: SiteError.self) { try Site(name) }
   }

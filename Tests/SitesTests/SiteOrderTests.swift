@@ -29,6 +29,8 @@ struct SiteOrderTests {
     for site in shape.sites { try shape.validate(site) }
     #expect(throws: SiteError.layer(site: .residPost(18), layers: 18)) { try shape.validate(.residPost(18)) }
     #expect(throws: SiteError.self) { try shape.validate(Site(.mlpIn, layer: -1)) }
-    #expect(SiteError.layer(site: .residPost(18), layers: 18).description == "site resid_post.18: the model has layers 0 to 17")
+    #expect(
+      SiteError.layer(site: .residPost(18), layers: 18).description
+        == "site resid_post.18: the model has layers 0 to 17")
   }
 }

@@ -35,32 +35,39 @@ GS_INLINE void dot_rows(gs_dtype dtype, const int m, const int rows, const gs_ma
   for (int i = 0; i < m; i++)
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++) total[i][r] = (f32x16)0.0f, shifts[i][r] = 0.0f;
-  f32x16 shift_total[4] = {(f32x16)0.0f, (f32x16)0.0f, (f32x16)0.0f, (f32x16)0.0f};
-  (void)shift_total;
+  typedef float f32x8 __attribute__((ext_vector_type(8)));
+  f32x8 shift_total[4] = {(f32x8)0.0f, (f32x8)0.0f, (f32x8)0.0f, (f32x8)0.0f};
 
+  unit_header headers[4];
 #pragma clang loop unroll(disable)
   for (int64_t u = 0; u < units; u++) {
     const float *at = x + u * 32 * per_unit;
+    const uint8_t *unit[4];
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++) {
-      const uint8_t *unit = data + r * w->row_bytes + u * bytes;
-      unit_header header;
-      read_header(dtype, unit, &header);
+      unit[r] = data + r * w->row_bytes + u * bytes;
+      read_header(dtype, unit[r], &headers[r]);
+    }
+    // In memory, a scale is spread over the lanes by the load that fetches it; in registers it would take a shuffle.
+    if (is_k_format(dtype)) __asm__ volatile("" : : "r"(headers) : "memory");
 #pragma clang loop unroll(full)
-      for (int b = 0; b < per_unit; b++) {
+    for (int b = 0; b < per_unit; b++) {
+#pragma clang loop unroll(full)
+      for (int r = 0; r < rows; r++) {
+        const float *scale = headers[r].scale;
         f32x16 first, second;
         if (m == 1) {
           // Once per block: cheaper than scaling each weight.
-          read_block(dtype, unit, b, &first, &second);
+          read_block(dtype, unit[r], b, &first, &second);
           const f32x16 x0 = load16(at + 32 * b), x1 = load16(at + 32 * b + 16);
           if (!is_block_format(dtype))
             total[0][r] += first * x0, total[0][r] += second * x1;
           else if (dtype == GS_Q6_K)
-            total[0][r] += first * x0 * header.scale[2 * b], total[0][r] += second * x1 * header.scale[2 * b + 1];
+            total[0][r] += first * x0 * scale[2 * b], total[0][r] += second * x1 * scale[2 * b + 1];
           else
-            total[0][r] += (first * x0 + second * x1) * header.scale[is_k_format(dtype) ? b : 0];
+            total[0][r] += (first * x0 + second * x1) * scale[is_k_format(dtype) ? b : 0];
         } else {
-          read_weights(dtype, unit, &header, b, &first, &second);
+          read_weights(dtype, unit[r], &headers[r], b, &first, &second);
 #pragma clang loop unroll(full)
           for (int i = 0; i < m; i++) {
             total[i][r] += first * load16(at + i * ldx + 32 * b);
@@ -68,15 +75,17 @@ GS_INLINE void dot_rows(gs_dtype dtype, const int m, const int rows, const gs_ma
           }
         }
       }
-      if (m == 1 && has_shift(dtype)) {
+    }
+    if (m == 1 && has_shift(dtype)) {
+#pragma clang loop unroll(full)
+      for (int r = 0; r < rows; r++) {
         if (is_k_format(dtype)) {
-          typedef float f32x8 __attribute__((ext_vector_type(8)));
           f32x8 shift, sum;
-          memcpy(&shift, header.scale + 8, sizeof shift);
+          memcpy(&shift, headers[r].scale + 8, sizeof shift);
           memcpy(&sum, sums + u * 8, sizeof sum);
-          shift_total[r].lo += shift * sum;
+          shift_total[r] += shift * sum;
         } else {
-          shifts[0][r] += header.scale[8] * sums[u];
+          shifts[0][r] += headers[r].scale[8] * sums[u];
         }
       }
     }
@@ -85,7 +94,7 @@ GS_INLINE void dot_rows(gs_dtype dtype, const int m, const int rows, const gs_ma
   for (int i = 0; i < m; i++)
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++) {
-      if (m == 1 && has_shift(dtype) && is_k_format(dtype)) total[i][r] += shift_total[r];
+      if (m == 1 && has_shift(dtype) && is_k_format(dtype)) total[i][r].lo += shift_total[r];
       float sum = sum16(total[i][r]) + shifts[i][r];
       const uint8_t *one = data + r * w->row_bytes;
       for (int64_t p = blocks * 32; p < k; p++) sum += weight_at(dtype, one, p) * x[i * ldx + p];

@@ -40,14 +40,14 @@ typedef struct gate_call {
 GS_INLINE void gate_factors(vf x, vf *value, vf *slope) {
   const vf root = vf_set(2 * 0.7978845608028654f), one = vf_set(1.0f), most = vf_set(80.0f);
   // Past 16 both functions have reached their limits to the last digit; the cube must not overflow.
-  vf y = vf_select(x > vf_set(16.0f), vf_set(16.0f), x);
-  y = vf_select(y < vf_set(-16.0f), vf_set(-16.0f), y);
+  const vf bounded = vf_select(x < vf_set(-16.0f), vf_set(-16.0f), x);
+  const vf y = vf_select(bounded > vf_set(16.0f), vf_set(16.0f), bounded);
   const vf square = y * y;
   vf power = -root * y * (one + vf_set(0.044715f) * square);
   power = vf_select(power > most, most, power);
   const vf e = vf_exp(power), sigma = one / (one + e);
   const vf steepness = root * (one + vf_set(3 * 0.044715f) * square);
-  *value = x * sigma;
+  *value = bounded * sigma;
   *slope = sigma + y * sigma * (e * sigma) * steepness;
 }
 

@@ -62,7 +62,7 @@ struct HuffmanCode {
   /// The symbol whose code `bits` begins with (lowest bit first) and the code's length, or nil when there is none.
   @inline(__always)
   func decode(_ bits: UInt64) -> (symbol: Int, length: Int)? {
-    let entry = Int(fast[Int(bits) & ((1 << Self.fastBits) - 1)])
+    let entry = Int(fast[Int(bits & (1 << UInt64(Self.fastBits) - 1))])
     return entry != 0 ? (entry & 0x1FF, entry >> 9) : decodeLong(bits)
   }
 

@@ -43,7 +43,7 @@ struct LogitsReport {
   private func logprob(_ position: Int) -> Float? { position > 0 ? predictions[position - 1]?.following : nil }
 
   /// Mean negative log probability, in nats, of the reported tokens that have one.
-  private var loss: Double? {
+  var loss: Double? {
     let known = positions.compactMap(logprob)
     return known.isEmpty ? nil : -known.reduce(0) { $0 + Double($1) } / Double(known.count)
   }
@@ -99,5 +99,4 @@ struct LogitsReport {
     }
     try table.write()
   }
-}
 }

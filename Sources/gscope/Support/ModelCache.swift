@@ -39,9 +39,10 @@ struct ModelCache {
   }
 
   /// The model that `wanted` names, else the preferred one, else the only one there is.
+  /// - Parameter flag: where `wanted` comes from, for errors.
   /// - Throws: `CommandError.model` telling what there is, or how to get one.
-  func resolve(_ wanted: String?) throws -> URL {
-    if let wanted { return try find(wanted, flag: "--model") }
+  func resolve(_ wanted: String?, flag: String = "--model") throws -> URL {
+    if let wanted { return try find(wanted, flag: flag) }
     if let preferred { return try find(preferred, flag: "GSCOPE_MODEL") }
     let found = entries
     if found.count == 1 { return found[0].url }

@@ -31,6 +31,11 @@ struct OpenedModel {
     return normalisedModelName(String(match.output.0))
   }
 
+  /// All ids that `isSpecial` says yes to.
+  var specialTokens: Set<Int32> {
+    Set((0..<Int32(clamping: configuration.vocabularySize)).filter(isSpecial))
+  }
+
   /// Tokens that no figure counts: dictionaries are not trained on them.
   func isSpecial(_ id: Int32) -> Bool {
     if let tokenizer = tokenizer.value { return tokenizer.isSpecial(id) }
