@@ -15,6 +15,7 @@ struct BytePairMerger {
   /// rank << 32 | position, a binary heap with the least on top. Entries whose rank is no longer the position's are
   /// stale and are passed over.
   private var heap: [UInt64] = []
+  private var memo = MergeMemo()
 
   /// Appends the result to `out` and empties `ids`.
   mutating func run(_ model: BytePairModel, into out: inout [Int32]) {
@@ -27,7 +28,7 @@ struct BytePairMerger {
     ranks.removeAll(keepingCapacity: true)
     products.removeAll(keepingCapacity: true)
     for i in 0..<ids.count {
-      let merge = i + 1 < ids.count ? model.merge(ids[i], ids[i + 1]) : .none
+      let merge = i + 1 < ids.count ? memo.merge(ids[i], ids[i + 1], model) : .none
       ranks.append(merge.rank)
       products.append(merge.product)
     }
@@ -35,26 +36,42 @@ struct BytePairMerger {
 
   private mutating func runSmall(_ model: BytePairModel) {
     rankAll(model)
-    while true {
-      var best = 0
-      var lowest = Self.none
-      for i in 0..<ranks.count where ranks[i] < lowest {
-        lowest = ranks[i]
-        best = i
+    var count = ids.count
+    ids.withUnsafeMutableBufferPointer { ids in
+      ranks.withUnsafeMutableBufferPointer { ranks in
+        products.withUnsafeMutableBufferPointer { products in
+          while true {
+            var best = 0
+            var lowest = Self.none
+            for i in 0..<count where ranks[i] < lowest {
+              lowest = ranks[i]
+              best = i
+            }
+            guard lowest != Self.none else { return }
+            ids[best] = products[best]
+            count -= 1
+            var i = best + 1
+            while i < count {
+              ids[i] = ids[i + 1]
+              ranks[i] = ranks[i + 1]
+              products[i] = products[i + 1]
+              i += 1
+            }
+            for i in max(best - 1, 0)...best {
+              let merge = i + 1 < count ? memo.merge(ids[i], ids[i + 1], model) : .none
+              ranks[i] = merge.rank
+              products[i] = merge.product
+            }
+          }
+        }
       }
-      guard lowest != Self.none else { return }
-      ids[best] = products[best]
-      ids.remove(at: best + 1)
-      ranks.remove(at: best + 1)
-      products.remove(at: best + 1)
-      rank(best, followedBy: best + 1, model)
-      if best > 0 { rank(best - 1, followedBy: best, model) }
     }
+    ids.removeLast(ids.count - count)
   }
 
   @inline(__always)
   private mutating func rank(_ position: Int, followedBy following: Int, _ model: BytePairModel) {
-    let merge = following < ids.count ? model.merge(ids[position], ids[following]) : .none
+    let merge = following < ids.count ? memo.merge(ids[position], ids[following], model) : .none
     ranks[position] = merge.rank
     products[position] = merge.product
   }
@@ -118,5 +135,26 @@ struct BytePairMerger {
     }
     heap[parent] = last
     return top
+  }
+}
+
+/// The merges looked up last, in memory small enough to stay in the processor's own cache.
+private struct MergeMemo {
+  private struct Slot {
+    var pair = UInt64.max
+    var merge = MergeRules.Merge.none
+  }
+
+  private static let bits = 14
+  private var slots = [Slot](repeating: Slot(), count: 1 << bits)
+
+  @inline(__always)
+  mutating func merge(_ left: Int32, _ right: Int32, _ model: BytePairModel) -> MergeRules.Merge {
+    let pair = MergeTable.pair(left, right)
+    let index = Int(truncatingIfNeeded: (pair &* 0x9E37_79B9_7F4A_7C15) >> (64 - UInt64(Self.bits)))
+    if slots[index].pair == pair { return slots[index].merge }
+    let merge = model.merge(left, right)
+    slots[index] = Slot(pair: pair, merge: merge)
+    return merge
   }
 }

@@ -1,4 +1,4 @@
-/// Remembers the tokens of short chunks of text, a word with the space before it as a rule. It grows to 8 MiB; from then
+/// Remembers the tokens of short chunks of text, a word with the space before it as a rule. It grows to 16 MiB; from then
 /// on a chunk that needs the place of another takes it.
 struct ChunkCache {
   /// Longest chunk kept, and most tokens it may have.
@@ -13,7 +13,7 @@ struct ChunkCache {
     var ids = SIMD8<Int32>(repeating: -1)
   }
 
-  private static let maximumSlots = 1 << 17
+  private static let maximumSlots = 1 << 18
   private static let masks: [Key] = (0...maximumLength).map { length in
     var mask = Key(repeating: 0)
     for word in 0..<4 {

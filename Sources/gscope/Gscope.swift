@@ -22,5 +22,5 @@ struct Gscope: ParsableCommand {
       ActivationsCommand.self, FeaturesCommand.self, GenerateCommand.self, InterveneCommand.self, DoctorCommand.self,
     ])
 
-  static func main() { exit(CommandRunner.run(Array(CommandLine.arguments.dropFirst()))) }
+  static func main() { Foundation.exit(CommandRunner.run(Array(CommandLine.arguments.dropFirst()))) }
 }

@@ -23,7 +23,8 @@ struct AttentionReference {
     var scale: Float { 1 / Float(headDim).squareRoot() }
 
     func sees(_ query: Int, _ key: Int) -> Bool {
-      let position = firstQuery + query, other = firstKey + key
+      let position = firstQuery + query
+      let other = firstKey + key
       return other <= position && (window == 0 || other > position - window)
     }
   }
@@ -75,7 +76,8 @@ struct AttentionReference {
   /// Gradients of Σ dout·out with respect to q, k and v.
   func gradient(_ dout: [Double], _ pattern: [Double]) -> (dq: [Double], dk: [Double], dv: [Double]) {
     var dq = [Double](repeating: 0, count: q.count)
-    var dk = [Double](repeating: 0, count: k.count), dv = dk
+    var dk = [Double](repeating: 0, count: k.count)
+    var dv = dk
     let d = shape.headDim
     var means = [Double](repeating: 0, count: shape.queryHeads * shape.queries)
     forEachWeight(pattern) { head, i, j, weight in

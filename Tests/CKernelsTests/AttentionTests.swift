@@ -5,8 +5,8 @@ import Testing
 @Suite struct AttentionTests {
   typealias Shape = AttentionReference.Shape
 
-  /// One query, primes, sizes past the query tile (96 rows) and the key block (96 keys), windows of 1, 2, odd and longer
-  /// than the sequence, caches, every grouping, gaps between rows.
+  /// One query, primes, sizes past the query tile (96 rows) and the key block (96 keys), windows of 1, 2, odd and
+  /// longer than the sequence, caches, every grouping, gaps between rows.
   static let shapes: [Shape] = [
     Shape(),
     Shape(queries: 7, keys: 7, queryHeads: 4, headDim: 16),
@@ -57,7 +57,8 @@ import Testing
     let problem = AttentionReference(shape, seed: 12)
     let expected = problem.pattern()
     let same = try KernelHarness.run { table, pool in
-      var pattern = [Float](repeating: AttentionReference.marker, count: expected.count), out: [Float] = [0]
+      var pattern = [Float](repeating: AttentionReference.marker, count: expected.count)
+      var out: [Float] = [0]
       let status = problem.withKernelArguments(&out) { arguments in
         withUnsafePointer(to: arguments) { table.attention_pattern(pool, $0, &pattern) }
       }
@@ -71,7 +72,7 @@ import Testing
   }
 
   @Test func aQueryWithoutKeysGivesZeros() throws {
-    // Queries 0 ..< 5 stand before the first key; with a window of 3 the last ones stand after the last key they could see.
+    // Some stand before the first key, others more than a window after the last.
     for shape in [
       Shape(queries: 20, keys: 10, queryHeads: 4, headDim: 32, firstKey: 5, window: 3),
       Shape(queries: 1, keys: 10, queryHeads: 4, headDim: 32, firstKey: 5),
@@ -102,7 +103,9 @@ import Testing
     let expected = problems.map { $0.output($0.pattern()) }
     let same = try KernelHarness.run { table, pool in
       let blank = expected.map { [Float](repeating: 0, count: $0.count) }
-      var first = blank[0], second = blank[1], third = blank[2]
+      var first = blank[0]
+      var second = blank[1]
+      var third = blank[2]
       let status = problems[0].withKernelArguments(&first) { a in
         problems[1].withKernelArguments(&second) { b in
           problems[2].withKernelArguments(&third) { c in table.attention(pool, [a, b, c], 3) }

@@ -42,8 +42,8 @@ import Testing
     #expect(same, "the same bits for any number of threads")
   }
 
-  /// A long sequence, whose tiles come in several waves, against itself cut up: the sum of the gradients of two halves of
-  /// the queries, each a problem of its own over the same keys.
+  /// A long sequence, whose tiles come in several waves, against the sum of the gradients of two halves of its queries,
+  /// each a problem of its own over the same keys.
   @Test func wavesAddUp() throws {
     let shape = Shape(queries: 1800, keys: 1800, queryHeads: 4, headDim: 8)
     let half = shape.queries / 2
@@ -84,7 +84,8 @@ import Testing
       (\AttentionReference.q, gradient.dq), (\AttentionReference.k, gradient.dk), (\AttentionReference.v, gradient.dv),
     ] {
       for n in expected.indices {
-        var above = problem, below = problem
+        var above = problem
+        var below = problem
         above[keyPath: path][n] += 1e-5
         below[keyPath: path][n] -= 1e-5
         #expect(abs((objective(above) - objective(below)) / 2e-5 - expected[n]) < 1e-8)
@@ -97,9 +98,13 @@ import Testing
     _ problem: AttentionReference, _ dout: [Float], _ cotangents: Int, frozen: Bool, _ table: gs_kernels,
     _ pool: OpaquePointer
   ) -> [[Float]] {
-    let marker = AttentionReference.marker, shape = problem.shape
+    let marker = AttentionReference.marker
+    let shape = problem.shape
     let keyed = [Float](repeating: marker, count: cotangents * shape.keys * shape.keyWidth)
-    var dq = [Float](repeating: marker, count: dout.count), dk = keyed, dv = keyed, unused: [Float] = [0]
+    var dq = [Float](repeating: marker, count: dout.count)
+    var dk = keyed
+    var dv = keyed
+    var unused: [Float] = [0]
     let status = problem.withKernelArguments(&unused) { forward in
       dout.withUnsafeBufferPointer { dout in
         dq.withUnsafeMutableBufferPointer { dq in

@@ -9,8 +9,8 @@ enum KernelHarness {
   /// Thread counts whose results have to agree to the bit.
   static let threadCounts: [Int32] = [1, 2, 3, 5]
 
-  /// Runs `body` with pools of 1, 2, 3 and 5 threads on every table and hands each result to `check`; the results of one
-  /// table must be the same bits for every pool. Returns whether they were.
+  /// Runs `body` with pools of 1, 2, 3 and 5 threads on every table and hands each table's results to `check`. Returns
+  /// whether every pool gave the same bits.
   static func run(
     _ body: (gs_kernels, OpaquePointer) throws -> [[Float]], check: (String, [[Float]]) throws -> Void
   ) throws -> Bool {

@@ -72,7 +72,8 @@ import Testing
     let expectedIDs = kept.enumerated().flatMap { row, indices in indices.map { Int32($0 - row * ld) } }
     let expectedBits = kept.flatMap { $0.map { x[$0].bitPattern } }
     let same = try KernelHarness.run { table, pool in
-      var ids = [Int32](repeating: -1, count: shape.rows * k), values = [Float](repeating: 9, count: shape.rows * k)
+      var ids = [Int32](repeating: -1, count: shape.rows * k)
+      var values = [Float](repeating: 9, count: shape.rows * k)
       table.top_k(pool, Int64(shape.rows), Int64(shape.n), x, Int64(ld), Int64(k), &ids, &values)
       #expect(ids == expectedIDs, "\(String(cString: table.name))")
       return [values]
@@ -84,11 +85,13 @@ import Testing
 
   /// The order of arrival must not matter: rising rows replace the heap's root at every step.
   @Test func topKOfARisingRow() throws {
-    let n = 50021, k = 300
+    let n = 50021
+    let k = 300
     let x = (0..<n).map { Float($0 / 3) }
     let order = (0..<n).sorted { x[$0] == x[$1] ? $0 < $1 : x[$0] > x[$1] }.prefix(k)
     _ = try KernelHarness.run { table, pool in
-      var ids = [Int32](repeating: -1, count: k), values = [Float](repeating: 9, count: k)
+      var ids = [Int32](repeating: -1, count: k)
+      var values = [Float](repeating: 9, count: k)
       table.top_k(pool, 1, Int64(n), x, Int64(n), Int64(k), &ids, &values)
       #expect(ids == order.map(Int32.init), "\(String(cString: table.name))")
       return [values]

@@ -9,7 +9,8 @@ import Testing
   }
 
   static func slope(_ x: Double) -> Double {
-    let root = (2 / Double.pi).squareRoot(), t = tanh(root * (x + 0.044715 * x * x * x))
+    let root = (2 / Double.pi).squareRoot()
+    let t = tanh(root * (x + 0.044715 * x * x * x))
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * root * (1 + 3 * 0.044715 * x * x)
   }
 
@@ -25,12 +26,16 @@ import Testing
     _ n: Int, _ cotangents: Int
   ) throws {
     var random = SeededRandom(seed: 61)
-    let gate = random.floats(n, scale: 8), up = random.floats(n), dh = random.floats(cotangents * n)
-    let slopes = zip(gate, up).map { Self.slope(Double($0)) * Double($1) }, values = gate.map { Self.gelu(Double($0)) }
+    let gate = random.floats(n, scale: 8)
+    let up = random.floats(n)
+    let dh = random.floats(cotangents * n)
+    let slopes = zip(gate, up).map { Self.slope(Double($0)) * Double($1) }
+    let values = gate.map { Self.gelu(Double($0)) }
     let dgate = dh.indices.map { Double(dh[$0]) * slopes[$0 % n] }
     let dup = dh.indices.map { Double(dh[$0]) * values[$0 % n] }
     let same = try KernelHarness.run { table, pool in
-      var a = [Float](repeating: 9, count: dh.count), b = a
+      var a = [Float](repeating: 9, count: dh.count)
+      var b = a
       table.gelu_gate_vjp(pool, Int64(cotangents), Int64(n), gate, up, dh, &a, &b)
       return [a, b]
     } check: { name, results in
@@ -44,7 +49,8 @@ import Testing
     let gate: [Float] = [20, -20, 1e30, -1e30, 0, -0.0, .nan, -12]
     let ones = [Float](repeating: 1, count: gate.count)
     _ = try KernelHarness.run { table, pool in
-      var a = ones, b = ones
+      var a = ones
+      var b = ones
       table.gelu_gate_vjp(pool, 1, Int64(gate.count), gate, ones, ones, &a, &b)
       return [a, b]
     } check: { name, results in
@@ -60,7 +66,8 @@ import Testing
 
   @Test(arguments: [1, 17, 32768, 70001]) func axpyAddsScaled(_ n: Int) throws {
     var random = SeededRandom(seed: 62)
-    let x = random.floats(n), y = random.floats(n)
+    let x = random.floats(n)
+    let y = random.floats(n)
     let expected = zip(x, y).map { Double($1) - 0.37 * Double($0) }
     let same = try KernelHarness.run { table, pool in
       var sum = y

@@ -91,9 +91,12 @@ GS_INLINE att_range att_piece(const att_tile *t, int64_t piece, int64_t pieces) 
 GS_INLINE const att_plan *att_find(const att_call *call, int64_t number, int by_unit) {
   int64_t low = 0, high = call->count;
   while (high - low > 1) {
-    const int64_t middle = (low + high) / 2, first = by_unit ? call->plans[middle].first_unit : call->plans[middle].first_task;
-    if (first <= number) low = middle;
-    else high = middle;
+    const int64_t middle = (low + high) / 2;
+    const att_plan *p = &call->plans[middle];
+    if ((by_unit ? p->first_unit : p->first_task) <= number)
+      low = middle;
+    else
+      high = middle;
   }
   return &call->plans[low];
 }

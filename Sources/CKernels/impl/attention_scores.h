@@ -37,8 +37,8 @@ GS_FN void att_products(const att_tile *t, const float *x, int64_t ldx, const fl
   }
 }
 
-/// o[row, :] += Σ weights[key][row] · x[key, :] over the keys k0 ..< k1, where `packed` is x packed by att_pack and `o`
-/// is [rows, padded head_dim].
+/// o[row, :] += Σ weights[key][row] · x[key, :] over the keys k0 ..< k1, where `packed` is x packed by att_pack and
+/// `o` is [rows, padded head_dim].
 GS_FN void att_gather(const att_tile *t, int64_t k0, int64_t k1, const float *weights, const float *packed, float *o) {
   const int64_t width = att_round_up(t->s->head_dim, ATT_NR);
   for (int64_t i = 0; i < width; i += ATT_NR)

@@ -2,8 +2,8 @@
 // small kernel serves every product of the forward and the backward pass, keys and values are read where they lie, and
 // the softmax runs down the columns with a query row in each lane.
 //
-// The kernel is c[m, NR] (+)= a[m, k] · b[k, NR]. `b` is a packed panel; `a` is read by broadcasts from any two strides
-// of which one is 1, so that it is never packed.
+// The kernel is c[m, NR] (+)= a[m, k] · b[k, NR]. `b` is a packed panel; `a` is read by broadcasts from any two
+// strides of which one is 1, so that it is never packed.
 
 #if GS_VW == 16
 enum { ATT_MR = 12 };
@@ -18,7 +18,7 @@ enum { ATT_NV = 2, ATT_NR = ATT_NV * GS_VW };
 
 GS_INLINE int64_t att_round_up(int64_t n, int64_t unit) { return gs_ceil_div(n, unit) * unit; }
 
-/// One block of `m` <= ATT_MR rows. Full blocks write to `c`; the last, narrow panel (`n` < ATT_NR) goes through a copy.
+/// One block of `m` <= ATT_MR rows. A narrow last panel (`n` < ATT_NR) reaches `c` through a copy.
 GS_INLINE void att_kernel(const int m, int64_t k, const float *a, int64_t row_stride, int64_t k_stride, const float *b,
                           float *c, int64_t ldc, int64_t n, int accumulate) {
   vf acc[ATT_MR][ATT_NV];

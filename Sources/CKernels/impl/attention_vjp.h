@@ -169,7 +169,8 @@ static int attention_vjp(gs_pool *pool, const gs_attention_vjp *v) {
   c.own_floats = (v->dq ? c.score_floats : 0) + c.row_floats;
   const int64_t units = c.tiles * s->kv_heads, wanted = gs_min64(units, ATT_VJP_TILES);
   c.most_cotangents = gs_min64(v->cotangents, ATT_VJP_COTANGENTS);
-  while (c.most_cotangents > 1 && wanted * (shared + c.most_cotangents * c.own_floats) > ATT_VJP_FLOATS) c.most_cotangents--;
+  while (c.most_cotangents > 1 && wanted * (shared + c.most_cotangents * c.own_floats) > ATT_VJP_FLOATS)
+    c.most_cotangents--;
   c.unit_floats = shared + c.most_cotangents * c.own_floats;
   const int64_t wave = gs_min64(units, gs_max64(2, ATT_VJP_FLOATS / c.unit_floats));
   // Either the packed rows and three numbers each, or what dQ needs.

@@ -14,6 +14,7 @@ typedef float f32x16 __attribute__((ext_vector_type(16)));
 typedef uint32_t u32x16 __attribute__((ext_vector_type(16)));
 typedef uint16_t u16x16 __attribute__((ext_vector_type(16)));
 typedef uint8_t u8x16 __attribute__((ext_vector_type(16)));
+typedef uint8_t u8x32 __attribute__((ext_vector_type(32)));
 typedef int8_t s8x16 __attribute__((ext_vector_type(16)));
 
 GS_INLINE u8x16 load_bytes(const uint8_t *p) {
@@ -147,20 +148,39 @@ GS_INLINE void read_header(gs_dtype dtype, const uint8_t *unit, unit_header *hea
   }
 }
 
-/// 0xff in the lanes whose bit is clear in the 16 bits at p.
-GS_INLINE u8x16 clear_bits(const uint8_t *p) {
-  const u8x16 bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-  uint16_t bits;
-  memcpy(&bits, p, sizeof bits);
+/// The 32 nibbles of 16 bytes, low ones first.
+GS_INLINE u8x32 nibbles(const uint8_t *p) {
   typedef uint16_t u16x8 __attribute__((ext_vector_type(8)));
-  const u8x16 spread =
-      __builtin_shufflevector((u8x16)(u16x8)bits, (u8x16)(u16x8)bits, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
-  return (u8x16)((spread & bit) == (u8x16)0);
+  const u8x16 low = load_bytes(p), high = (u8x16)((u16x8)low >> 4);
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
+                                 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31) & 15;
 }
 
+/// q with 16 added in the lanes whose bit is set in the 32 bits at p; less 16 where the sum is to be signed.
+GS_INLINE u8x32 add_fifth_bits(const uint8_t *p, u8x32 q, int is_signed) {
+  typedef uint32_t u32x8 __attribute__((ext_vector_type(8)));
+  const u8x32 bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128,
+                     1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+  uint32_t bits;
+  memcpy(&bits, p, sizeof bits);
+  const u8x32 all = (u8x32)(u32x8)bits;
+  const u8x32 spread = __builtin_shufflevector(all, all, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 18, 18, 18,
+                                               18, 18, 18, 18, 18, 19, 19, 19, 19, 19, 19, 19, 19);
+#if GS_VW == 16
+  // One masked addition.
+  return is_signed ? ((spread & bit) == 0 ? q - (u8x32)16 : q) : ((spread & bit) != 0 ? q + (u8x32)16 : q);
+#else
+  // Taking 16 off a nibble sets its upper four bits.
+  return q | (is_signed ? (u8x32)((spread & bit) == 0) & 0xf0 : (u8x32)((spread & bit) == bit) & 16);
+#endif
+}
+
+/// What a bare q has too much, where a dot product had better take it off a sum of x than off each weight.
+GS_INLINE float bare_offset(gs_dtype dtype) { return dtype == GS_Q4_0 ? 8.0f : dtype == GS_Q6_K ? 32.0f : 0.0f; }
+
 /// The 32 whole numbers q of a block (`index` within its unit) as floats; the weights themselves for formats without
-/// blocks (GS_I8: without the row's scale).
-GS_INLINE void read_block(gs_dtype dtype, const uint8_t *unit, int index, f32x16 *first, f32x16 *second) {
+/// blocks (GS_I8: without the row's scale). `bare`: before bare_offset is taken off.
+GS_INLINE void read_block(gs_dtype dtype, int bare, const uint8_t *unit, int index, f32x16 *first, f32x16 *second) {
   switch (dtype) {
     case GS_F32:
       *first = load16((const float *)unit);
@@ -182,8 +202,8 @@ GS_INLINE void read_block(gs_dtype dtype, const uint8_t *unit, int index, f32x16
     }
     case GS_Q4_0: {
       const u8x16 q = load_bytes(unit + 2);
-      *first = signed16((q & 15) - (u8x16)8);
-      *second = signed16((q >> 4) - (u8x16)8);
+      *first = bare ? whole16(q & 15) : signed16((q & 15) - (u8x16)8);
+      *second = bare ? whole16(q >> 4) : signed16((q >> 4) - (u8x16)8);
       return;
     }
     case GS_Q4_1: {
@@ -192,17 +212,12 @@ GS_INLINE void read_block(gs_dtype dtype, const uint8_t *unit, int index, f32x16
       *second = whole16(q >> 4);
       return;
     }
-    case GS_Q5_0: {
-      // A clear fifth bit takes 16 off: in two's complement, it sets the upper four bits.
-      const u8x16 q = load_bytes(unit + 6);
-      *first = signed16((q & 15) | (clear_bits(unit + 2) & 0xf0));
-      *second = signed16((q >> 4) | (clear_bits(unit + 4) & 0xf0));
-      return;
-    }
-    case GS_Q5_1: {
-      const u8x16 q = load_bytes(unit + 8);
-      *first = whole16((q & 15) | (~clear_bits(unit + 4) & 16));
-      *second = whole16((q >> 4) | (~clear_bits(unit + 6) & 16));
+    case GS_Q5_0: case GS_Q5_1: {
+      const int is_signed = dtype == GS_Q5_0;
+      const uint8_t *bits = unit + (is_signed ? 2 : 4);
+      const u8x32 q = add_fifth_bits(bits, nibbles(bits + 4), is_signed);
+      *first = is_signed ? signed16(q.lo) : whole16(q.lo);
+      *second = is_signed ? signed16(q.hi) : whole16(q.hi);
       return;
     }
     case GS_Q4_K: case GS_Q5_K: {
@@ -228,8 +243,8 @@ GS_INLINE void read_block(gs_dtype dtype, const uint8_t *unit, int index, f32x16
       const u8x16 high_a = load_bytes(high), high_b = load_bytes(high + 16);
       a |= part < 2 ? (high_a << (4 - 2 * part)) & 48 : (high_a >> (2 * part - 4)) & 48;
       b |= part < 2 ? (high_b << (4 - 2 * part)) & 48 : (high_b >> (2 * part - 4)) & 48;
-      *first = signed16(a - (u8x16)32);
-      *second = signed16(b - (u8x16)32);
+      *first = bare ? whole16(a) : signed16(a - (u8x16)32);
+      *second = bare ? whole16(b) : signed16(b - (u8x16)32);
       return;
     }
   }
@@ -238,7 +253,7 @@ GS_INLINE void read_block(gs_dtype dtype, const uint8_t *unit, int index, f32x16
 /// The 32 weights of a block.
 GS_INLINE void read_weights(gs_dtype dtype, const uint8_t *unit, const unit_header *header, int index, f32x16 *first,
                             f32x16 *second) {
-  read_block(dtype, unit, index, first, second);
+  read_block(dtype, 0, unit, index, first, second);
   if (!is_block_format(dtype)) return;
   if (dtype == GS_Q6_K) {
     *first *= header->scale[2 * index];

@@ -21,7 +21,7 @@ typedef struct encode_context {
   gemm_grid grid;
   int64_t first, m;     ///< the rows of this round
   const float *packed;  ///< NULL for few rows, which are not packed
-  const float *sums;
+  dot_inputs inputs;    ///< few rows
   float *scratch;
   int64_t scratch_each;
   encode_list *lists;  ///< one per task
@@ -81,7 +81,7 @@ GS_FN void encode_task(void *context, int64_t task, int worker) {
     } else {
       const float *x = e->x + (job->first + i) * e->ldx;
       if (e->layout == GS_ROWS_ARE_OUTPUTS)
-        dots(&e->w, j, n, e->d, rows, x, e->ldx, job->sums, z, strip);
+        dots(&e->w, j, n, &job->inputs, z, strip);
       else
         sum_rows(&e->w, j, n, e->d, rows, x, e->ldx, z, strip, spare);
       for (int64_t r = 0; bias && r < rows; r++)
@@ -131,17 +131,26 @@ GS_FN int encode_append(gs_pool *pool, encode_context *job) {
   return 1;
 }
 
-/// Encodes rows first ..< first + m; `scratch` holds the packed rows or the block sums, and the tasks' scratch.
+/// Columns per task for few rows.
+GS_INLINE int64_t encode_columns(const gs_encode *e) {
+  return e->layout == GS_ROWS_ARE_OUTPUTS ? rows_per_task(&e->w, e->width) : columns_per_task(e->m, e->width);
+}
+
+/// Encodes rows first ..< first + m; `scratch` holds `shared` floats for the packed rows or the inputs of
+/// dot products, then `each` for every thread.
 GS_FN int encode_round(gs_pool *pool, const gs_encode *e, int64_t first, int64_t m, float *scratch, int64_t shared,
                        int64_t each, gs_sparse *out) {
   encode_context job = {.encode = e,
                         .grid = grid_of(m, e->width, GS_ENCODE_STRIP, 1024),
                         .first = first,
                         .m = m,
-                        .sums = scratch,
                         .scratch = scratch + shared,
                         .scratch_each = each,
                         .out = out};
+  if (e->m <= GS_FEW_ROWS) {
+    job.grid.strip = encode_columns(e);
+    job.grid.strips = gs_ceil_div(e->width, job.grid.strip);
+  }
   const int64_t tasks = job.grid.strips * job.grid.blocks;
   job.lists = calloc((size_t)tasks, sizeof *job.lists);
   job.cursor = malloc((size_t)m * sizeof *job.cursor);
@@ -151,8 +160,8 @@ GS_FN int encode_round(gs_pool *pool, const gs_encode *e, int64_t first, int64_t
     if (e->m > GS_FEW_ROWS) {
       pack_all_rows(pool, x, e->ldx, m, e->d, scratch);
       job.packed = scratch;
-    } else if (shared > 0) {
-      block_sums(m, e->d, x, e->ldx, scratch);
+    } else if (e->layout == GS_ROWS_ARE_OUTPUTS) {
+      job.inputs = dot_inputs_make(x, e->ldx, m, e->d, scratch);
     }
     gs_pool_run(pool, tasks, encode_task, &job);
     if (!atomic_load(&job.failed) && encode_append(pool, &job)) status = GS_OK;
@@ -171,8 +180,8 @@ GS_FN int encode(gs_pool *pool, const gs_encode *e, gs_sparse *out) {
   out->activations = malloc(sizeof *out->activations);
   const int few = e->m <= GS_FEW_ROWS;
   const int64_t most = few ? rows : packed_rows(rows, e->d);
-  const int64_t shared = !few ? round16(most * e->d) : has_shift(e->w.dtype) ? round16(rows * (e->d / 32)) : 0;
-  const int64_t each = few ? round16((rows + 4) * GS_ENCODE_STRIP)
+  const int64_t shared = few ? dot_inputs_size(rows, e->d) : round16(most * e->d);
+  const int64_t each = few ? round16((rows + 4) * encode_columns(e))
                            : round16(round_rows(e->d) * GS_ENCODE_STRIP + strip_scratch(GS_ENCODE_STRIP, e->d));
   float *scratch = gs_pool_borrow(pool, shared + each * gs_pool_threads(pool));
   int status = out->row_offsets && out->features && out->activations && scratch ? GS_OK : GS_OUT_OF_MEMORY;

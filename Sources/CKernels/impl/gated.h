@@ -11,8 +11,8 @@ typedef struct gated_context {
   gemm_grid grid;
   int64_t first, m;  ///< the rows packed
   const float *packed;
-  int64_t each;  ///< outputs per task, for few rows
-  const float *sums;
+  int64_t each;       ///< outputs per task, for few rows
+  dot_inputs inputs;  ///< few rows
   float *scratch;
   int64_t scratch_each;
 } gated_context;
@@ -35,20 +35,21 @@ GS_FN void gated_few_task(void *context, int64_t task, int worker) {
   const gs_gated *g = job->gated;
   const int64_t first = task * job->each, n = gs_min64(job->each, g->n - first);
   float *gate = job->scratch + worker * job->scratch_each, *up = gate + g->m * n;
-  dots(&g->gate, first, n, g->k, g->m, g->a, g->lda, job->sums, gate, n);
-  dots(&g->up, first, n, g->k, g->m, g->a, g->lda, job->sums, up, n);
+  dots(&g->gate, first, n, &job->inputs, gate, n);
+  dots(&g->up, first, n, &job->inputs, up, n);
   gated_block(g, 0, first, g->m, n, gate, up, n);
 }
 
 GS_FN int gated_few(gs_pool *pool, const gs_gated *g) {
   const int64_t each = rows_per_task(&g->gate, g->n), scratch = round16(2 * g->m * each);
-  const int shifts = has_shift(g->gate.dtype) || has_shift(g->up.dtype);
-  const int64_t sums = shifts ? round16(g->m * (g->k / 32)) : 0;
-  float *memory = gs_pool_borrow(pool, sums + scratch * gs_pool_threads(pool));
+  const int64_t inputs = dot_inputs_size(g->m, g->k);
+  float *memory = gs_pool_borrow(pool, inputs + scratch * gs_pool_threads(pool));
   if (memory == NULL) return GS_OUT_OF_MEMORY;
-  if (shifts) block_sums(g->m, g->k, g->a, g->lda, memory);
-  gated_context job = {
-      .gated = g, .each = each, .sums = memory, .scratch = memory + sums, .scratch_each = scratch};
+  gated_context job = {.gated = g,
+                       .each = each,
+                       .inputs = dot_inputs_make(g->a, g->lda, g->m, g->k, memory),
+                       .scratch = memory + inputs,
+                       .scratch_each = scratch};
   gs_pool_run(pool, gs_ceil_div(g->n, each), gated_few_task, &job);
   gs_pool_return(pool, memory);
   return GS_OK;

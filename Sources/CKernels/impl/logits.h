@@ -141,7 +141,10 @@ GS_FN void top_scan(top_heap *h, const float *x, int64_t n, int64_t first) {
     // Not "at most the root": also true while the root is NaN.
     for (int u = 0; u < 4; u++) above |= ~(vi)(vf_load(x + i + u * GS_VW) <= root);
     if (__builtin_reduce_or(above) == 0) continue;
-    for (int64_t j = i; j < i + BLOCK; j++) top_offer(h, x[j], (int32_t)(first + j));
+    for (int64_t v = i; v < i + BLOCK; v += GS_VW) {
+      if (__builtin_reduce_or(~(vi)(vf_load(x + v) <= vf_set(h->values[0]))) == 0) continue;
+      for (int64_t j = v; j < v + GS_VW; j++) top_offer(h, x[j], (int32_t)(first + j));
+    }
   }
   for (; i < n; i++) top_offer(h, x[i], (int32_t)(first + i));
 }
@@ -158,7 +161,11 @@ GS_FN void top_sort(top_heap *h) {
   }
 }
 
-enum { TOP_CHUNKED_ROWS = 16, TOP_SCRATCH = 1 << 18 };
+enum {
+  TOP_CHUNKED_ROWS = 16,  ///< fewer rows than this are cut into chunks
+  TOP_CHUNKS = 8,         ///< most per row: each starts without a bound, and pays for finding one
+  TOP_SCRATCH = 1 << 18,  ///< entries
+};
 
 typedef struct top_call {
   int64_t n, ldx, k, chunk, chunks;
@@ -187,7 +194,7 @@ static void top_k(gs_pool *pool, int64_t rows, int64_t n, const float *x, int64_
                   float *values) {
   if (k <= 0) return;
   top_call call = {.n = n, .ldx = ldx, .k = k, .x = x, .ids = ids, .values = values};
-  call.chunk = gs_max64(gs_max64(LOGITS_CHUNK, gs_ceil_div(n, 32)), 16 * k);
+  call.chunk = gs_max64(gs_max64(LOGITS_CHUNK, gs_ceil_div(n, TOP_CHUNKS)), 16 * k);
   call.chunks = gs_ceil_div(n, call.chunk);
   const int64_t floats = rows * call.chunks * k;
   // Chunks pay when there are few rows; without memory for them the rows' own outputs serve as the heaps.

@@ -71,7 +71,7 @@ GS_INLINE float norm_dot3(int64_t n, const float *gain, const float *dy, const f
   return total;
 }
 
-/// With r = 1 / sqrt(mean(x²) + eps): dx = r (g∘dy - x · r² · mean(g∘dy∘x)); the second term is the denominator's.
+/// With r = 1 / sqrt(mean(x²) + eps): dx = r (g∘dy - x · r² · mean(g∘dy∘x)); the last term is the denominator's.
 static void norm_vjp_task(void *context, int64_t task, int worker) {
   (void)worker;
   const norm_call *call = context;

@@ -48,7 +48,7 @@ struct GenerateCommand: ParsableCommand {
   func run() throws {
     let opened = try model.open()
     let plan = try changes.plan(try dictionaries.open(for: opened), opened: opened)
-    try TextRun(try input.required(), opened: opened).forEach { text in
+    try TextRun(try input.required(), opened: opened, expectsAnswer: true).forEach { text in
       let isStreamed = !json && !input.isMany
       let generation = try generate(text, opened, plan, isStreamed: isStreamed)
       if !isStreamed { try StandardOutput.line(try document(text, generation, opened)) }

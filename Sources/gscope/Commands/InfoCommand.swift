@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Dictionaries
 import Foundation
 
 /// `gscope info`

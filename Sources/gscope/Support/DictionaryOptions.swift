@@ -1,6 +1,7 @@
 import ArgumentParser
 import Dictionaries
 import Foundation
+import Gemma
 import Logging
 import Sites
 import Tensors
@@ -27,7 +28,8 @@ struct DictionaryOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The site that the dictionary reads: chooses within a suite, or replaces what a single dictionary says.",
-      valueName: "site"))
+      valueName: "site"),
+    transform: { try SiteList.site($0, flag: "--at") })
   var at: Site?
 
   func validate() throws {
@@ -99,8 +101,4 @@ struct NamedPath: Equatable {
     name = String(text[..<sign])
     path = String(text[text.index(after: sign)...])
   }
-}
-
-extension Site: @retroactive ExpressibleByArgument {
-  public init?(argument: String) { try? self.init(argument) }
 }

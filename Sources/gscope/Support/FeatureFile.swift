@@ -1,5 +1,6 @@
 import Checkpoints
 import Dictionaries
+import Sites
 import Tensors
 
 /// The arrays of `gscope features --save`. Texts follow one another: row offsets run over all of them.

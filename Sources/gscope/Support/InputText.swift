@@ -6,7 +6,7 @@ struct InputText {
   enum Content {
     case text(String)
     case tokens([Int32])
-    case chat(ChatRequest)
+    case chat(ChatConversation)
   }
 
   /// Of one text among many.
@@ -40,8 +40,7 @@ final class InputReader {
       lines = nil
     case .chat(let path):
       let reader = try LineReader(path)
-      let bytes = try reader.all()
-      let chat = try bytes.withUnsafeBytes { try InputRecord.chat($0, source: reader.path) }
+      let chat = try InputRecord.chat(try reader.all(), source: reader.path)
       single = InputText(id: nil, source: reader.path, content: .chat(chat))
       lines = nil
     case .texts(let path):
@@ -61,7 +60,7 @@ final class InputReader {
       lineNumber += 1
       guard line.contains(where: { $0 > UInt8(ascii: " ") }) else { continue }
       count += 1
-      return try line.withUnsafeBytes { try InputRecord.text($0, source: "\(lines.path) line \(lineNumber)") }
+      return try InputRecord.text(line, source: "\(lines.path) line \(lineNumber)")
     }
     guard count > 0 else { throw CommandError.input(source: lines.path, reason: "holds no text") }
     return nil
@@ -71,91 +70,47 @@ final class InputReader {
 /// JSON that describes texts.
 enum InputRecord {
   /// `{"id","text"}` or `{"id","messages",…}`.
-  static func text(_ bytes: UnsafeRawBufferPointer, source: String) throws -> InputText {
+  static func text(_ line: [UInt8], source: String) throws -> InputText {
     var id: JSONValue?
     var text: String?
-    let chat = try read(bytes, source: source) { key, scanner in
-      switch key {
-      case "id":
-        switch try scanner.peek() {
-        case .string: id = .string(try scanner.string())
-        case .number: id = .integer(try scanner.integer())
-        default: throw scanner.error("'id' is neither a string nor a whole number")
-        }
-      case "text": text = try scanner.string()
-      default: return false
-      }
-      return true
-    }
-    guard let id else { throw CommandError.input(source: source, reason: "'id' is missing") }
-    switch (text, chat) {
-    case (let text?, nil):
-      guard !text.isEmpty else { throw CommandError.input(source: source, reason: "'text' is empty") }
-      return InputText(id: id, source: source, content: .text(text))
-    case (nil, let chat?): return InputText(id: id, source: source, content: .chat(chat))
-    default: throw CommandError.input(source: source, reason: "expected either 'text' or 'messages'")
-    }
-  }
-
-  static func chat(_ bytes: UnsafeRawBufferPointer, source: String) throws -> ChatRequest {
-    guard let chat = try read(bytes, source: source, other: { _, _ in false }) else {
-      throw CommandError.input(source: source, reason: "'messages' is missing")
-    }
-    return chat
-  }
-
-  /// Reads an object; keys that are not a conversation's go to `other`, which says whether it knows them. Nil when there
-  /// are no messages.
-  private static func read(
-    _ bytes: UnsafeRawBufferPointer, source: String, other: (String, inout JSONScanner) throws -> Bool
-  ) throws -> ChatRequest? {
-    var messages: [ChatRequest.Message]?
-    var chat = ChatRequest(messages: [])
+    var isChat = false
     do {
-      var scanner = JSONScanner(bytes)
-      try scanner.object { key, scanner in
-        switch key {
-        case "messages":
-          var list: [ChatRequest.Message] = []
-          try scanner.array { try list.append(message(&$0)) }
-          messages = list
-        case "add_generation_prompt": chat.addsGenerationPrompt = try scanner.bool()
-        case "prefill": chat.prefill = try scanner.string()
-        default: if try !other(key, &scanner) { try scanner.skipValue() }
+      try line.withUnsafeBytes { bytes in
+        var scanner = JSONScanner(bytes)
+        try scanner.object { key, scanner in
+          switch key {
+          case "id":
+            switch try scanner.peek() {
+            case .string: id = .string(try scanner.string())
+            case .number: id = .integer(try scanner.integer())
+            default: throw scanner.error("'id' is neither a string nor a whole number")
+            }
+          case "text": text = try scanner.string()
+          case "messages":
+            isChat = true
+            try scanner.skipValue()
+          default: try scanner.skipValue()
+          }
         }
+        try scanner.end()
       }
-      try scanner.end()
     } catch let error as JSONError {
       throw CommandError.input(source: source, reason: "is not the JSON expected: \(error)")
     }
-    guard let messages else { return nil }
-    chat.messages = messages
-    return chat
-  }
-
-  private static func message(_ scanner: inout JSONScanner) throws -> ChatRequest.Message {
-    var role: String?
-    var content: String?
-    try scanner.object { key, scanner in
-      switch key {
-      case "role": role = try scanner.string()
-      case "content": content = try scanner.string()
-      default: try scanner.skipValue()
-      }
+    guard let id else { throw CommandError.input(source: source, reason: "'id' is missing") }
+    guard isChat != (text != nil) else {
+      throw CommandError.input(source: source, reason: "expected either 'text' or 'messages'")
     }
-    guard let role, let content else { throw scanner.error("a message lacks 'role' or 'content'") }
-    return .init(role: role, content: content)
-  }
-}
-
-/// A conversation as the user wrote it: `{"messages":[{"role","content"}],"add_generation_prompt":true,"prefill":"…"}`.
-struct ChatRequest {
-  struct Message {
-    let role: String
-    let content: String
+    if isChat { return InputText(id: id, source: source, content: .chat(try chat(line, source: source))) }
+    guard let text, !text.isEmpty else { throw CommandError.input(source: source, reason: "'text' is empty") }
+    return InputText(id: id, source: source, content: .text(text))
   }
 
-  var messages: [Message]
-  var addsGenerationPrompt: Bool?
-  var prefill: String?
+  static func chat(_ bytes: [UInt8], source: String) throws -> ChatConversation {
+    do {
+      return try ChatConversation(json: bytes)
+    } catch TokenizerError.chat(let location, let reason) {
+      throw CommandError.input(source: source, reason: "\(location): \(reason)")
+    }
+  }
 }

@@ -52,7 +52,7 @@ struct LoadedTokenizer {
   init(_ url: URL, gguf: GGUFFile? = nil) {
     do {
       var isFolder: ObjCBool = false
-      FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
+      _ = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
       let file = url.appending(path: "tokenizer.json")
       if isFolder.boolValue, !FileManager.default.fileExists(atPath: file.path) {
         throw CommandError.file(

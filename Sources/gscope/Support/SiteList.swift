@@ -12,15 +12,20 @@ enum SiteList {
         sites.formUnion((0..<(shape?.layers ?? 1)).map { Site(kind, layer: $0) })
         continue
       }
-      do {
-        let site = try Site(name)
-        try shape?.validate(site)
-        sites.insert(site)
-      } catch let error as SiteError {
-        throw ValidationError("--site: \(error).")
-      }
+      let site = try site(name, flag: "--site")
+      try shape?.validate(site)
+      sites.insert(site)
     }
     guard !sites.isEmpty else { throw ValidationError("Missing --site, such as --site resid_post.9.") }
     return sites.sorted()
+  }
+
+  /// - Throws: `ValidationError` naming `flag` and the nearest site.
+  static func site(_ name: String, flag: String) throws -> Site {
+    do {
+      return try Site(name)
+    } catch let error as SiteError {
+      throw ValidationError("\(flag): \(error).")
+    }
   }
 }

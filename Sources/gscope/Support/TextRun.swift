@@ -1,5 +1,7 @@
 import Foundation
+import Gemma
 import Tensors
+import Tokenization
 
 /// The texts of one command, tokenised one after another.
 struct TextRun {
@@ -8,8 +10,12 @@ struct TextRun {
   /// Texts already read, when their number and lengths are needed before the first one runs.
   private var collected: [TokenizedText]?
 
-  init(_ source: TextOptions.Source, opened: OpenedModel) throws {
+  /// Whether the model is to answer: a conversation that ends with the user gets a model turn opened.
+  private let expectsAnswer: Bool
+
+  init(_ source: TextOptions.Source, opened: OpenedModel, expectsAnswer: Bool = false) throws {
     self.opened = opened
+    self.expectsAnswer = expectsAnswer
     reader = try InputReader(source)
   }
 
@@ -29,8 +35,12 @@ struct TextRun {
   }
 
   private func next() throws -> TokenizedText? {
-    try reader.next().map {
-      try TokenizedText($0, tokenizer: opened.tokenizer, vocabularySize: opened.configuration.vocabularySize)
+    guard var input = try reader.next() else { return nil }
+    if expectsAnswer, case .chat(var conversation) = input.content, conversation.messages.last?.role == .user {
+      conversation.addGenerationPrompt = true
+      input = InputText(id: input.id, source: input.source, content: .chat(conversation))
     }
+    return try TokenizedText(
+      input, tokenizer: opened.tokenizer, vocabularySize: opened.configuration.vocabularySize)
   }
 }

@@ -32,7 +32,15 @@ struct TokenizedText {
       ranges = encoding.ranges
       speakers = nil
     case .chat(let chat):
-      (ids, ranges, speakers) = try chat.tokens(tokenizer.required(), source: input.source)
+      let encoding: ChatEncoding
+      do {
+        encoding = try tokenizer.required().encode(chat: chat)
+      } catch TokenizerError.chat(let location, let reason) {
+        throw CommandError.input(source: source, reason: "\(location): \(reason)")
+      }
+      ids = encoding.tokens.ids
+      ranges = encoding.tokens.ranges
+      speakers = zip(encoding.roles, encoding.turns).map { ($0.rawValue, $1) }
     }
   }
 

@@ -62,8 +62,10 @@ struct JSONScannerTests {
         default: text.insert(try #require("{}[],:\"\\0e-. \u{1}é".utf8.randomElement(using: &random)), at: at)
         }
       }
-      // The system's parser guesses at other encodings where it finds a zero.
+      // The system's parser guesses at other encodings where it finds a zero, and lets a comma end a list.
       guard let string = String(validating: text, as: UTF8.self), !text.contains(0) else { continue }
+      let dense = string.filter { $0 != " " }
+      guard !dense.contains(",]"), !dense.contains(",}") else { continue }
       let ours = (try? scan(text) { try $0.skipValue() }) != nil
       let theirs = (try? JSONSerialization.jsonObject(with: Data(text), options: .fragmentsAllowed)) != nil
       #expect(ours == theirs, "\(string)")

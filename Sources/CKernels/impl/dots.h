@@ -1,0 +1,222 @@
+// Dot products of stored rows with a few fp32 vectors, widened in registers: the inner loops of a decode step.
+//
+// One vector meets four rows at a time, and the scale of a block multiplies the block's sum, not its weights. Several
+// vectors meet one row at a time, and share weights that are scaled once.
+#ifndef GEMMASCOPE_IMPL_DOTS_H
+#define GEMMASCOPE_IMPL_DOTS_H
+
+typedef float f32x4 __attribute__((ext_vector_type(4)));
+typedef float f32x8 __attribute__((ext_vector_type(8)));
+
+/// In memory, a scale is spread over the lanes by the load that fetches it; in registers it would take a shuffle.
+#define GS_KEEP_IN_MEMORY(array) __asm__ volatile("" : : "r"(array) : "memory")
+
+GS_INLINE float sum16(f32x16 v) {
+  const f32x16 a = v + v.s89abcdefcdefcdef;
+  const f32x16 b = a + a.s4567456745674567;
+  const f32x16 c = b + b.s2323232323232323;
+  return c[0] + c[1];
+}
+
+/// Halves at four places.
+GS_INLINE f32x4 four_halves(const uint8_t *const *p, int offset) {
+#if GS_VW > 1
+  typedef _Float16 f16x4 __attribute__((ext_vector_type(4)));
+  uint64_t bits = 0;
+#pragma clang loop unroll(full)
+  for (int r = 0; r < 4; r++) {
+    uint16_t half;
+    memcpy(&half, p[r] + offset, sizeof half);
+    bits |= (uint64_t)half << (16 * r);
+  }
+  f16x4 v;
+  memcpy(&v, &bits, sizeof v);
+  return __builtin_convertvector(v, f32x4);
+#else
+  return (f32x4){half_at(p[0] + offset), half_at(p[1] + offset), half_at(p[2] + offset), half_at(p[3] + offset)};
+#endif
+}
+
+/// y[r] = x · w[row + r] over k inputs for r < rows (1 ... 4). `sums` holds the sums of x over its whole blocks of 32,
+/// then over its whole blocks of 16. `dtype` is a constant wherever this is inlined.
+GS_INLINE void dot_four(gs_dtype dtype, const gs_matrix *w, int64_t row, int64_t rows, int64_t k, const float *x,
+                        const float *sums, float *y) {
+  const int per_unit = blocks_per_unit(dtype), k_format = is_k_format(dtype);
+  const int64_t units = k / (32 * per_unit), bytes = unit_bytes(dtype);
+  const uint8_t *start[4], *unit[4];
+  f32x16 total[4];
+  f32x8 shift_total[4];
+  f32x4 shift_four = (f32x4)0.0f;
+#pragma clang loop unroll(full)
+  for (int r = 0; r < 4; r++) {
+    // Rows past the last are the last once more, and are not written.
+    start[r] = unit[r] = (const uint8_t *)w->data + (row + gs_min64(r, rows - 1)) * w->row_bytes;
+    total[r] = (f32x16)0.0f;
+    shift_total[r] = (f32x8)0.0f;
+  }
+  unit_header headers[4];
+  _Alignas(16) float scales[4];
+#pragma clang loop unroll(disable)
+  for (int64_t u = 0; u < units; u++) {
+    const float *at = x + u * 32 * per_unit;
+    if (k_format) {
+#pragma clang loop unroll(full)
+      for (int r = 0; r < 4; r++) read_header(dtype, unit[r], &headers[r]);
+      GS_KEEP_IN_MEMORY(headers);
+    } else if (is_block_format(dtype)) {
+      const f32x4 scale = four_halves(unit, 0);
+      memcpy(scales, &scale, sizeof scales);
+      GS_KEEP_IN_MEMORY(scales);
+      if (has_shift(dtype)) shift_four += four_halves(unit, 2) * sums[u];
+      if (bare_offset(dtype) != 0.0f) shift_four -= scale * (bare_offset(dtype) * sums[u]);
+    }
+#pragma clang loop unroll(full)
+    for (int b = 0; b < per_unit; b++) {
+      // Keeps the compiler from loading so much ahead that it runs out of registers.
+      if (b % 2 == 0) GS_KEEP_IN_MEMORY(headers);
+      const f32x16 x0 = load16(at + 32 * b), x1 = load16(at + 32 * b + 16);
+#pragma clang loop unroll(full)
+      for (int r = 0; r < 4; r++) {
+        f32x16 first, second;
+        read_block(dtype, 1, unit[r], b, &first, &second);
+        if (!is_block_format(dtype))
+          total[r] += first * x0, total[r] += second * x1;
+        else if (dtype == GS_Q6_K)
+          total[r] += first * x0 * headers[r].scale[2 * b], total[r] += second * x1 * headers[r].scale[2 * b + 1];
+        else
+          total[r] += (first * x0 + second * x1) * (k_format ? headers[r].scale[b] : scales[r]);
+      }
+    }
+    if (dtype == GS_Q6_K) {
+      const f32x16 sum = load16(sums + k / 32 + 16 * u) * bare_offset(dtype);
+#pragma clang loop unroll(full)
+      for (int r = 0; r < 4; r++) total[r] -= load16(headers[r].scale) * sum;
+    }
+    if (k_format && has_shift(dtype)) {
+#pragma clang loop unroll(full)
+      for (int r = 0; r < 4; r++) {
+        f32x8 shift, sum;
+        memcpy(&shift, headers[r].scale + 8, sizeof shift);
+        memcpy(&sum, sums + u * 8, sizeof sum);
+        shift_total[r] += shift * sum;
+      }
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < 4; r++) unit[r] += bytes;
+  }
+#pragma clang loop unroll(full)
+  for (int r = 0; r < 4; r++) {
+    if (r >= rows) break;
+    if (k_format && has_shift(dtype)) total[r].lo += shift_total[r];
+    float sum = sum16(total[r]) + shift_four[r];
+    for (int64_t p = units * 32 * per_unit; p < k; p++) sum += weight_at(dtype, start[r], p) * x[p];
+    y[r] = dtype == GS_I8 ? sum * w->row_scale[row + r] : sum;
+  }
+}
+
+/// y[i · stride] = x[i] · w[row] over k inputs for i < m (2 ... 4). `dtype` and `m` are constants wherever this is
+/// inlined.
+GS_INLINE void dot_few(gs_dtype dtype, const int m, const gs_matrix *w, int64_t row, int64_t k, const float *x,
+                       int64_t ldx, float *y, int64_t stride) {
+  const int per_unit = blocks_per_unit(dtype);
+  const int64_t units = k / (32 * per_unit), bytes = unit_bytes(dtype);
+  const uint8_t *start = (const uint8_t *)w->data + row * w->row_bytes;
+  f32x16 even[4], odd[4];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < m; i++) even[i] = odd[i] = (f32x16)0.0f;
+#pragma clang loop unroll(disable)
+  for (int64_t u = 0; u < units; u++) {
+    const uint8_t *unit = start + u * bytes;
+    const float *at = x + u * 32 * per_unit;
+    unit_header header;
+    read_header(dtype, unit, &header);
+    if (is_k_format(dtype)) GS_KEEP_IN_MEMORY(header.scale);
+#pragma clang loop unroll(full)
+    for (int b = 0; b < per_unit; b++) {
+      f32x16 first, second;
+      read_weights(dtype, unit, &header, b, &first, &second);
+#pragma clang loop unroll(full)
+      for (int i = 0; i < m; i++) {
+        even[i] += first * load16(at + i * ldx + 32 * b);
+        odd[i] += second * load16(at + i * ldx + 32 * b + 16);
+      }
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < m; i++) {
+    float sum = sum16(even[i] + odd[i]);
+    for (int64_t p = units * 32 * per_unit; p < k; p++) sum += weight_at(dtype, start, p) * x[i * ldx + p];
+    y[i * stride] = dtype == GS_I8 ? sum * w->row_scale[row] : sum;
+  }
+}
+
+#define GS_DOTS(DTYPE)                                                                                             \
+  GS_FN void dots_##DTYPE(const gs_matrix *w, int64_t row, int64_t rows, int64_t k, int64_t m, const float *x,     \
+                          int64_t ldx, const float *sums, float *y, int64_t stride) {                              \
+    switch (m) {                                                                                                   \
+      case 1:                                                                                                      \
+        for (int64_t r = 0; r < rows; r += 4)                                                                      \
+          dot_four(DTYPE, w, row + r, gs_min64(4, rows - r), k, x, sums, y + r);                                   \
+        return;                                                                                                    \
+      case 2:                                                                                                      \
+        for (int64_t r = 0; r < rows; r++) dot_few(DTYPE, 2, w, row + r, k, x, ldx, y + r, stride);                \
+        return;                                                                                                    \
+      case 3:                                                                                                      \
+        for (int64_t r = 0; r < rows; r++) dot_few(DTYPE, 3, w, row + r, k, x, ldx, y + r, stride);                \
+        return;                                                                                                    \
+      default:                                                                                                     \
+        for (int64_t r = 0; r < rows; r++) dot_few(DTYPE, 4, w, row + r, k, x, ldx, y + r, stride);                \
+    }                                                                                                              \
+  }
+GS_DOTS(GS_F32)
+GS_DOTS(GS_F16)
+GS_DOTS(GS_BF16)
+GS_DOTS(GS_Q8_0)
+GS_DOTS(GS_Q4_0)
+GS_DOTS(GS_Q4_1)
+GS_DOTS(GS_Q5_0)
+GS_DOTS(GS_Q5_1)
+GS_DOTS(GS_Q4_K)
+GS_DOTS(GS_Q5_K)
+GS_DOTS(GS_Q6_K)
+GS_DOTS(GS_I8)
+#undef GS_DOTS
+
+typedef void (*dots_function)(const gs_matrix *w, int64_t row, int64_t rows, int64_t k, int64_t m, const float *x,
+                              int64_t ldx, const float *sums, float *y, int64_t stride);
+static const dots_function dots_of_dtype[] = {
+    [GS_F32] = dots_GS_F32,   [GS_F16] = dots_GS_F16,   [GS_BF16] = dots_GS_BF16, [GS_Q8_0] = dots_GS_Q8_0,
+    [GS_Q4_0] = dots_GS_Q4_0, [GS_Q4_1] = dots_GS_Q4_1, [GS_Q5_0] = dots_GS_Q5_0, [GS_Q5_1] = dots_GS_Q5_1,
+    [GS_Q4_K] = dots_GS_Q4_K, [GS_Q5_K] = dots_GS_Q5_K, [GS_Q6_K] = dots_GS_Q6_K, [GS_I8] = dots_GS_I8,
+};
+
+/// Few vectors of k floats where the dot products want them: each on a cache line's border, with its sums.
+typedef struct dot_inputs {
+  const float *x, *sums;
+  int64_t m, k, ldx, sums_each;
+} dot_inputs;
+
+/// Floats that dot_inputs_make fills.
+GS_INLINE int64_t dot_inputs_size(int64_t m, int64_t k) {
+  return m * ((k + 15) / 16 * 16) + (m * (k / 32 + k / 16) + 15) / 16 * 16;
+}
+
+GS_INLINE dot_inputs dot_inputs_make(const float *x, int64_t ldx, int64_t m, int64_t k, float *memory) {
+  const int64_t ld = (k + 15) / 16 * 16, each = k / 32 + k / 16;
+  for (int64_t i = 0; i < m; i++) {
+    float *to = memory + i * ld, *sums = memory + m * ld + i * each, *halves = sums + k / 32;
+    memcpy(to, x + i * ldx, (size_t)k * sizeof(float));
+    for (int64_t b = 0; b < k / 16; b++) halves[b] = sum16(load16(to + 16 * b));
+    for (int64_t b = 0; b < k / 32; b++) sums[b] = halves[2 * b] + halves[2 * b + 1];
+  }
+  return (dot_inputs){memory, memory + m * ld, m, k, ld, each};
+}
+
+/// y[i · stride + r] = x[i] · w[row + r] for every input vector i and r < rows.
+GS_INLINE void dots(const gs_matrix *w, int64_t row, int64_t rows, const dot_inputs *in, float *y, int64_t stride) {
+  for (int64_t i = 0; i < in->m; i += 4)
+    dots_of_dtype[w->dtype](w, row, rows, in->k, gs_min64(4, in->m - i), in->x + i * in->ldx, in->ldx,
+                            in->sums + i * in->sums_each, y + i * stride, stride);
+}
+
+#endif
