@@ -36,7 +36,8 @@ public final class AtomicFile {
   }
 
   /// Syncs the file and puts it in place; nothing may be written afterwards.
-  /// - Throws: `CheckpointError.unwritable`, leaving the destination as it was.
+  /// - Throws: `CheckpointError.unwritable`, leaving the destination as it was (unless only the folder, and with it the
+  ///   new name, could not be synced).
   public func commit() throws {
     guard fsync(descriptor) == 0 else { throw Self.failure(url.path, errno) }
     guard rename(temporary, url.path) == 0 else { throw Self.failure(url.path, errno) }

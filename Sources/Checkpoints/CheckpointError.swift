@@ -38,8 +38,13 @@ public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible
     }
   }
 
-  /// Names come from files and may be megabytes long; a message shows their beginning.
+  /// Names come from files: they may be megabytes long, or steer the terminal they are shown on. A message shows their
+  /// beginning, without control characters.
   private static func clipped(_ text: String) -> String {
-    text.utf8.count <= 400 ? text : String(text.prefix(200)) + "…"
+    var shown = ""
+    for scalar in text.unicodeScalars.prefix(500) {
+      shown.unicodeScalars.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar)
+    }
+    return text.unicodeScalars.dropFirst(500).isEmpty ? shown : shown + "…"
   }
 }

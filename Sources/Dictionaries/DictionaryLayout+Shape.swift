@@ -33,10 +33,11 @@ extension DictionaryLayout {
       throw DictionaryError.contradiction(path: url.path, configuration: "width \(stated)", files: counted)
     }
     let hasSkip = first.skip != nil
-    // A missing key says nothing: then the tensor decides, backed by the folder's name.
-    if let stated = configuration.isAffine ?? (hasSkip ? nil : hints.isAffine), stated != hasSkip {
+    // A missing key says nothing: then the tensor decides, but a folder named for one must hold it.
+    let isNamed = configuration.isAffine == nil && hints.isAffine == true
+    if let stated = configuration.isAffine ?? (isNamed ? true : nil), stated != hasSkip {
       throw DictionaryError.contradiction(
-        path: url.path, configuration: "affine_connection \(stated)",
+        path: url.path, configuration: isNamed ? "(by the folder's name) affine" : "affine_connection \(stated)",
         files: hasSkip ? "tensor 'affine_skip_connection'" : "no tensor 'affine_skip_connection'")
     }
     if kind == .sae, first.inputWidth != first.outputWidth {

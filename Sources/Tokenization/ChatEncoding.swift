@@ -24,7 +24,7 @@ extension GemmaTokenizer {
   /// Face's `apply_chat_template` gives them.
   ///
   /// - Parameter specials: What becomes of special tokens spelled in messages. With `asText`, no message can end its
-  ///   turn or begin another's. A `<bos>` at the very start is the template's in either case.
+  ///   turn or begin another's.
   /// - Throws: `TokenizerError.chat` when roles do not alternate, or the vocabulary has no turn marks.
   public func encode(chat conversation: ChatConversation, specials: Specials = .asText) throws -> ChatEncoding {
     guard let startOfTurn, let endOfTurn else {

@@ -5,7 +5,15 @@ struct CheckpointErrorTests {
   @Test func longNamesAreClipped() {
     let name = String(repeating: "é", count: 1_000_000)
     let text = CheckpointError.missingTensor(file: "f", tensor: name).description
-    #expect(text == "f: no tensor '\(String(repeating: "é", count: 200))…'")
+    #expect(text == "f: no tensor '\(String(repeating: "é", count: 500))…'")
+    // One character may have any number of scalars.
+    let marks = "e" + String(repeating: "\u{301}", count: 1_000_000)
+    #expect(CheckpointError.malformed(file: "f", reason: marks).description.unicodeScalars.count == 3 + 501)
+  }
+
+  @Test func namesCannotSteerATerminal() {
+    let error = CheckpointError.invalidTensor(file: "f", tensor: "a\u{1B}[2J\n", reason: "r")
+    #expect(error.description == "f: tensor 'a\u{FFFD}[2J\u{FFFD}': r")
   }
 
   @Test func everyCaseNamesFileAndSubject() {

@@ -87,6 +87,10 @@ struct LayoutTests {
   @Test func affineKeyMayBeMissing() throws {
     #expect(try open("plain", config: configJSON()).shape.isAffine == false)
     #expect(try open("skip", config: configJSON(), isAffine: true).shape.isAffine)
+    let error = #expect(throws: DictionaryError.self) {
+      try open("transcoder/layer_4_width_6_l0_small_affine", config: nil)
+    }
+    #expect(error?.description.contains("by the folder's name") == true)
   }
 
   @Test func siteMayBeGiven() throws {

@@ -72,7 +72,7 @@ import Testing
     (#"{"kind":"add","vector":{"file":"f","tensor":"t"},"feature":1}"#, "'feature' does not go with 'vector'"),
     (#"{"kind":"add","vector":{"file":"f","tensor":"t"},"site":"embed","value":1,"unit":"max_activation"}"#, "only features"),
     (#"{"kind":"add","vector":{"file":"f","tensor":"t"},"site":"embed","value":1,"layers":{}}"#, "'layers' belongs"),
-    (#"{"kind":"add","vector":{"file":"f","tensor":"t"},"site":"resid.3","value":1}"#, "nearest: resid_post.3"),
+    (#"{"kind":"add","vector":{"file":"f","tensor":"t"},"site":"resid_pst.3","value":1}"#, "nearest: resid_post.3"),
     (#"{"kind":"ablate","dictionary":"a","feature":1,"positions":"last"}"#, "'positions' is none of"),
     (#"{"kind":"ablate","dictionary":"a","feature":1,"positions":[]}"#, "'positions' is an empty list"),
     (#"{"kind":"ablate","dictionary":"a","feature":1,"positions":[1,-1]}"#, "'positions' holds -1"),

@@ -71,7 +71,11 @@ import Testing
 
   @Test func setReachesItsValueWhereTiedAndStacksInOrder() throws {
     let bench = try InterventionBench()
-    let made = try MadeDictionary(site: .residPost(4), inputWidth: 32, width: 11, tied: true)
+    let made = try MadeDictionary(site: .residPost(4), inputWidth: 32, width: 11, tied: true) { tensors in
+      // On at every row, so that what is encoded again is what was set.
+      tensors["b_enc"]?[5] = 40
+      tensors["threshold"]?[5] = 0.1
+    }
     let target = feature(made.dictionary, 5)
     // Each sees what the one before left: 6, then half of it, then no more than 2.
     let list: [Intervention] = [
@@ -178,8 +182,13 @@ import Testing
     for (write, site) in dictionary.shape.writes.enumerated() {
       let take = edits[site]
       edits[site] = { x in
+        // A crosscoder takes the code of a read when the list first asks for it: that of the first read here before
+        // anything is added, those of the others after.
+        if dictionary.shape.kind == .crosscoder, write > 0 {
+          let added = byHand.row(read: 0, feature: 6, write: write)
+          for r in x.indices.dropFirst() { x[r] = zip(x[r], added).map { $0 + 0.5 * $1 } }
+        }
         take?(&x)
-        // A crosscoder takes its code when the list first asks for it, here before anything is added.
         for r in x.indices.dropFirst() {
           var code = (0...write).map { codes[$0][r] }
           code[0][6] += 0.5

@@ -86,10 +86,12 @@ import Testing
     let ones = try MadeVector([Float](repeating: 1, count: 32))
     expectProblem([add(ones, .attnOut(2))], [], bench, "has shape [32], but attn_out.2 is 64 wide")
     expectProblem([add(ones, .residPost(7))], [], bench, "the model has layers 0 to 6")
-    expectProblem([add(try MadeVector([Float](repeating: 1, count: 32), shape: [4, 8]), .embed)], [], bench, "[4, 8]")
-    expectProblem([add(try MadeVector([Float](repeating: 0, count: 32)), .embed)], [], bench, "the vector is zero")
-    expectProblem(
-      [add(try MadeVector([Float](repeating: .nan, count: 32)), .embed)], [], bench, "numbers that are not finite")
+    let matrix = try MadeVector([Float](repeating: 1, count: 32), shape: [4, 8])
+    let zero = try MadeVector([Float](repeating: 0, count: 32))
+    let broken = try MadeVector([Float](repeating: .nan, count: 32))
+    expectProblem([add(matrix, .embed)], [], bench, "has shape [4, 8]")
+    expectProblem([add(zero, .embed)], [], bench, "the vector is zero")
+    expectProblem([add(broken, .embed)], [], bench, "numbers that are not finite")
     let file = ones.folder.url.appending(path: "v.safetensors")
     func named(_ file: URL, _ tensor: String) -> Intervention {
       .init(.add, .vector(.init(file: file, tensor: tensor)), site: .embed, value: 1)
@@ -97,7 +99,8 @@ import Testing
     expectProblem([named(file, "w")], [], bench, "'w'")
     expectProblem([named(ones.folder.url.appending(path: "w.safetensors"), "v")], [], bench, "w.safetensors")
     // A row of a matrix of one is a vector all the same.
-    _ = try bench.plan([add(try MadeVector([Float](repeating: 1, count: 32), shape: [1, 32]), .embed)])
+    let row = try MadeVector([Float](repeating: 1, count: 32), shape: [1, 32])
+    _ = try bench.plan([add(row, .embed)])
   }
 
   @Test func visitsWhatItNeedsAndNothingElse() throws {

@@ -126,15 +126,16 @@ GS_INLINE void read_header(gs_dtype dtype, const uint8_t *unit, unit_header *hea
     case GS_Q4_K: case GS_Q5_K: {
       // Twelve bytes hold eight 6-bit scales and eight 6-bit minima: the first four of each whole, the others' low
       // four bits in the last word and their high two above the first.
-      uint32_t word[3], field[4];
+      // Whole words, since it is the vector units that have the most to do.
+      uint32_t word[3];
       memcpy(word, unit + 4, sizeof word);
-      field[0] = word[0] & 0x3f3f3f3f;
-      field[1] = (word[2] & 0x0f0f0f0f) | ((word[0] >> 2) & 0x30303030);
-      field[2] = word[1] & 0x3f3f3f3f;
-      field[3] = ((word[2] >> 4) & 0x0f0f0f0f) | ((word[1] >> 2) & 0x30303030);
+      typedef uint64_t u64x2 __attribute__((ext_vector_type(2)));
+      const u64x2 field = {
+          (uint64_t)((word[2] & 0x0f0f0f0f) | ((word[0] >> 2) & 0x30303030)) << 32 | (word[0] & 0x3f3f3f3f),
+          (uint64_t)(((word[2] >> 4) & 0x0f0f0f0f) | ((word[1] >> 2) & 0x30303030)) << 32 | (word[1] & 0x3f3f3f3f)};
       const float d = half_at(unit), low = -half_at(unit + 2);
       const f32x16 factor = {d, d, d, d, d, d, d, d, low, low, low, low, low, low, low, low};
-      store16(header->scale, whole16(load_bytes((const uint8_t *)field)) * factor);
+      store16(header->scale, whole16((u8x16)field) * factor);
       break;
     }
     case GS_Q6_K:
@@ -175,11 +176,12 @@ GS_INLINE u8x32 add_fifth_bits(const uint8_t *p, u8x32 q, int is_signed) {
 #endif
 }
 
-/// What a bare q has too much, where a dot product had better take it off a sum of x than off each weight.
+/// What a bare q has too much: a dot product had better take it off a sum of x than off each weight.
 GS_INLINE float bare_offset(gs_dtype dtype) { return dtype == GS_Q4_0 ? 8.0f : dtype == GS_Q6_K ? 32.0f : 0.0f; }
 
 /// The 32 whole numbers q of a block (`index` within its unit) as floats; the weights themselves for formats without
-/// blocks (GS_I8: without the row's scale). `bare`: before bare_offset is taken off.
+/// blocks (GS_I8: without the row's scale). `bare`: before bare_offset is
+/// taken off.
 GS_INLINE void read_block(gs_dtype dtype, int bare, const uint8_t *unit, int index, f32x16 *first, f32x16 *second) {
   switch (dtype) {
     case GS_F32:

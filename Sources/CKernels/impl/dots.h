@@ -37,22 +37,23 @@ GS_INLINE f32x4 four_halves(const uint8_t *const *p, int offset) {
 #endif
 }
 
-/// y[r] = x · w[row + r] over k inputs for r < rows (1 ... 4). `sums` holds the sums of x over its whole blocks of 32,
-/// then over its whole blocks of 16. `dtype` is a constant wherever this is inlined.
+/// y[r] = x · w[row + r] over k inputs for r < rows (1 ... 4). `sums` and `halves` are the sums of x over its whole
+/// blocks of 32 and of 16. `dtype` is a constant wherever this is inlined.
 GS_INLINE void dot_four(gs_dtype dtype, const gs_matrix *w, int64_t row, int64_t rows, int64_t k, const float *x,
-                        const float *sums, float *y) {
+                        const float *sums, const float *halves, float *y) {
   const int per_unit = blocks_per_unit(dtype), k_format = is_k_format(dtype);
   const int64_t units = k / (32 * per_unit), bytes = unit_bytes(dtype);
+  const float offset = bare_offset(dtype);
   const uint8_t *start[4], *unit[4];
   f32x16 total[4];
-  f32x8 shift_total[4];
-  f32x4 shift_four = (f32x4)0.0f;
+  f32x8 shift_of_row[4];            // K formats: lane by lane, a block's
+  f32x4 shift_of = (f32x4)0.0f;     // others: lane by lane, a row's
 #pragma clang loop unroll(full)
   for (int r = 0; r < 4; r++) {
     // Rows past the last are the last once more, and are not written.
     start[r] = unit[r] = (const uint8_t *)w->data + (row + gs_min64(r, rows - 1)) * w->row_bytes;
     total[r] = (f32x16)0.0f;
-    shift_total[r] = (f32x8)0.0f;
+    shift_of_row[r] = (f32x8)0.0f;
   }
   unit_header headers[4];
   _Alignas(16) float scales[4];
@@ -61,54 +62,51 @@ GS_INLINE void dot_four(gs_dtype dtype, const gs_matrix *w, int64_t row, int64_t
     const float *at = x + u * 32 * per_unit;
     if (k_format) {
 #pragma clang loop unroll(full)
-      for (int r = 0; r < 4; r++) read_header(dtype, unit[r], &headers[r]);
-      GS_KEEP_IN_MEMORY(headers);
+      for (int r = 0; r < 4; r++) {
+        read_header(dtype, unit[r], &headers[r]);
+        if (dtype == GS_Q6_K) total[r] -= load16(headers[r].scale) * (load16(halves + 16 * u) * offset);
+      }
     } else if (is_block_format(dtype)) {
       const f32x4 scale = four_halves(unit, 0);
       memcpy(scales, &scale, sizeof scales);
       GS_KEEP_IN_MEMORY(scales);
-      if (has_shift(dtype)) shift_four += four_halves(unit, 2) * sums[u];
-      if (bare_offset(dtype) != 0.0f) shift_four -= scale * (bare_offset(dtype) * sums[u]);
+      if (has_shift(dtype)) shift_of += four_halves(unit, 2) * sums[u];
+      if (offset != 0.0f) shift_of -= scale * (offset * sums[u]);
     }
 #pragma clang loop unroll(full)
     for (int b = 0; b < per_unit; b++) {
-      // Keeps the compiler from loading so much ahead that it runs out of registers.
-      if (b % 2 == 0) GS_KEEP_IN_MEMORY(headers);
+      // Also keeps the compiler from loading so much ahead that it runs out of registers.
+      if (k_format && b % 2 == 0) GS_KEEP_IN_MEMORY(headers);
       const f32x16 x0 = load16(at + 32 * b), x1 = load16(at + 32 * b + 16);
 #pragma clang loop unroll(full)
       for (int r = 0; r < 4; r++) {
+        const float *scale = headers[r].scale;
         f32x16 first, second;
         read_block(dtype, 1, unit[r], b, &first, &second);
         if (!is_block_format(dtype))
           total[r] += first * x0, total[r] += second * x1;
         else if (dtype == GS_Q6_K)
-          total[r] += first * x0 * headers[r].scale[2 * b], total[r] += second * x1 * headers[r].scale[2 * b + 1];
+          total[r] += first * x0 * scale[2 * b], total[r] += second * x1 * scale[2 * b + 1];
         else
-          total[r] += (first * x0 + second * x1) * (k_format ? headers[r].scale[b] : scales[r]);
+          total[r] += (first * x0 + second * x1) * (k_format ? scale[b] : scales[r]);
       }
     }
-    if (dtype == GS_Q6_K) {
-      const f32x16 sum = load16(sums + k / 32 + 16 * u) * bare_offset(dtype);
 #pragma clang loop unroll(full)
-      for (int r = 0; r < 4; r++) total[r] -= load16(headers[r].scale) * sum;
-    }
-    if (k_format && has_shift(dtype)) {
-#pragma clang loop unroll(full)
-      for (int r = 0; r < 4; r++) {
+    for (int r = 0; r < 4; r++) {
+      if (k_format && has_shift(dtype)) {
         f32x8 shift, sum;
         memcpy(&shift, headers[r].scale + 8, sizeof shift);
-        memcpy(&sum, sums + u * 8, sizeof sum);
-        shift_total[r] += shift * sum;
+        memcpy(&sum, sums + 8 * u, sizeof sum);
+        shift_of_row[r] += shift * sum;
       }
+      unit[r] += bytes;
     }
-#pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) unit[r] += bytes;
   }
 #pragma clang loop unroll(full)
   for (int r = 0; r < 4; r++) {
     if (r >= rows) break;
-    if (k_format && has_shift(dtype)) total[r].lo += shift_total[r];
-    float sum = sum16(total[r]) + shift_four[r];
+    if (k_format) total[r].lo += shift_of_row[r];
+    float sum = sum16(total[r]) + shift_of[r];
     for (int64_t p = units * 32 * per_unit; p < k; p++) sum += weight_at(dtype, start[r], p) * x[p];
     y[r] = dtype == GS_I8 ? sum * w->row_scale[row + r] : sum;
   }
@@ -150,23 +148,58 @@ GS_INLINE void dot_few(gs_dtype dtype, const int m, const gs_matrix *w, int64_t 
   }
 }
 
-#define GS_DOTS(DTYPE)                                                                                             \
-  GS_FN void dots_##DTYPE(const gs_matrix *w, int64_t row, int64_t rows, int64_t k, int64_t m, const float *x,     \
-                          int64_t ldx, const float *sums, float *y, int64_t stride) {                              \
-    switch (m) {                                                                                                   \
-      case 1:                                                                                                      \
-        for (int64_t r = 0; r < rows; r += 4)                                                                      \
-          dot_four(DTYPE, w, row + r, gs_min64(4, rows - r), k, x, sums, y + r);                                   \
-        return;                                                                                                    \
-      case 2:                                                                                                      \
-        for (int64_t r = 0; r < rows; r++) dot_few(DTYPE, 2, w, row + r, k, x, ldx, y + r, stride);                \
-        return;                                                                                                    \
-      case 3:                                                                                                      \
-        for (int64_t r = 0; r < rows; r++) dot_few(DTYPE, 3, w, row + r, k, x, ldx, y + r, stride);                \
-        return;                                                                                                    \
-      default:                                                                                                     \
-        for (int64_t r = 0; r < rows; r++) dot_few(DTYPE, 4, w, row + r, k, x, ldx, y + r, stride);                \
-    }                                                                                                              \
+// ---------------------------------------------------------------------------------------------------------------
+// All formats
+
+/// Few vectors of k floats as the dot products want them. Each has a record of `each` floats: the vector itself, on a
+/// cache line's border; its sums over blocks of 32; those over blocks of 16.
+typedef struct dot_inputs {
+  const float *records;
+  int64_t m, k, each;
+} dot_inputs;
+
+/// Where the sums stand in a record.
+GS_INLINE int64_t dot_inputs_sums(int64_t k) { return (k + 15) / 16 * 16; }
+GS_INLINE int64_t dot_inputs_halves(int64_t k) { return dot_inputs_sums(k) + (k / 32 + 15) / 16 * 16; }
+/// Floats of one record.
+GS_INLINE int64_t dot_inputs_each(int64_t k) { return dot_inputs_halves(k) + (k / 16 + 15) / 16 * 16; }
+
+/// Fills `memory`, m · dot_inputs_each(k) floats, with the records of x.
+GS_INLINE dot_inputs dot_inputs_make(const float *x, int64_t ldx, int64_t m, int64_t k, float *memory) {
+  const dot_inputs in = {memory, m, k, dot_inputs_each(k)};
+  for (int64_t i = 0; i < m; i++) {
+    float *to = memory + i * in.each, *sums = to + dot_inputs_sums(k), *halves = to + dot_inputs_halves(k);
+    memcpy(to, x + i * ldx, (size_t)k * sizeof(float));
+    for (int64_t b = 0; b < k / 16; b++) halves[b] = sum16(load16(to + 16 * b));
+    for (int64_t b = 0; b < k / 32; b++) sums[b] = halves[2 * b] + halves[2 * b + 1];
+  }
+  return in;
+}
+
+/// y[i · stride + r] = x[first + i] · w[row + r] for i < m (1 ... 4), r < rows. `dtype` is a constant wherever this is
+/// inlined.
+GS_INLINE void dots_as(gs_dtype dtype, const gs_matrix *w, int64_t row, int64_t rows, const dot_inputs *in,
+                       int64_t first, int64_t m, float *y, int64_t stride) {
+  const int64_t k = in->k;
+  const float *x = in->records + first * in->each;
+  if (m == 1)
+    for (int64_t r = 0; r < rows; r += 4)
+      dot_four(dtype, w, row + r, gs_min64(4, rows - r), k, x, x + dot_inputs_sums(k), x + dot_inputs_halves(k), y + r);
+  if (m == 2)
+    for (int64_t r = 0; r < rows; r++) dot_few(dtype, 2, w, row + r, k, x, in->each, y + r, stride);
+  if (m == 3)
+    for (int64_t r = 0; r < rows; r++) dot_few(dtype, 3, w, row + r, k, x, in->each, y + r, stride);
+  if (m == 4)
+    for (int64_t r = 0; r < rows; r++) dot_few(dtype, 4, w, row + r, k, x, in->each, y + r, stride);
+}
+
+typedef void (*dots_function)(const gs_matrix *w, int64_t row, int64_t rows, const dot_inputs *in, int64_t first,
+                              int64_t m, float *y, int64_t stride);
+
+#define GS_DOTS(DTYPE)                                                                                        \
+  GS_FN void dots_##DTYPE(const gs_matrix *w, int64_t row, int64_t rows, const dot_inputs *in, int64_t first, \
+                          int64_t m, float *y, int64_t stride) {                                              \
+    dots_as(DTYPE, w, row, rows, in, first, m, y, stride);                                                    \
   }
 GS_DOTS(GS_F32)
 GS_DOTS(GS_F16)
@@ -182,41 +215,16 @@ GS_DOTS(GS_Q6_K)
 GS_DOTS(GS_I8)
 #undef GS_DOTS
 
-typedef void (*dots_function)(const gs_matrix *w, int64_t row, int64_t rows, int64_t k, int64_t m, const float *x,
-                              int64_t ldx, const float *sums, float *y, int64_t stride);
 static const dots_function dots_of_dtype[] = {
     [GS_F32] = dots_GS_F32,   [GS_F16] = dots_GS_F16,   [GS_BF16] = dots_GS_BF16, [GS_Q8_0] = dots_GS_Q8_0,
     [GS_Q4_0] = dots_GS_Q4_0, [GS_Q4_1] = dots_GS_Q4_1, [GS_Q5_0] = dots_GS_Q5_0, [GS_Q5_1] = dots_GS_Q5_1,
     [GS_Q4_K] = dots_GS_Q4_K, [GS_Q5_K] = dots_GS_Q5_K, [GS_Q6_K] = dots_GS_Q6_K, [GS_I8] = dots_GS_I8,
 };
 
-/// Few vectors of k floats where the dot products want them: each on a cache line's border, with its sums.
-typedef struct dot_inputs {
-  const float *x, *sums;
-  int64_t m, k, ldx, sums_each;
-} dot_inputs;
-
-/// Floats that dot_inputs_make fills.
-GS_INLINE int64_t dot_inputs_size(int64_t m, int64_t k) {
-  return m * ((k + 15) / 16 * 16) + (m * (k / 32 + k / 16) + 15) / 16 * 16;
-}
-
-GS_INLINE dot_inputs dot_inputs_make(const float *x, int64_t ldx, int64_t m, int64_t k, float *memory) {
-  const int64_t ld = (k + 15) / 16 * 16, each = k / 32 + k / 16;
-  for (int64_t i = 0; i < m; i++) {
-    float *to = memory + i * ld, *sums = memory + m * ld + i * each, *halves = sums + k / 32;
-    memcpy(to, x + i * ldx, (size_t)k * sizeof(float));
-    for (int64_t b = 0; b < k / 16; b++) halves[b] = sum16(load16(to + 16 * b));
-    for (int64_t b = 0; b < k / 32; b++) sums[b] = halves[2 * b] + halves[2 * b + 1];
-  }
-  return (dot_inputs){memory, memory + m * ld, m, k, ld, each};
-}
-
 /// y[i · stride + r] = x[i] · w[row + r] for every input vector i and r < rows.
 GS_INLINE void dots(const gs_matrix *w, int64_t row, int64_t rows, const dot_inputs *in, float *y, int64_t stride) {
   for (int64_t i = 0; i < in->m; i += 4)
-    dots_of_dtype[w->dtype](w, row, rows, in->k, gs_min64(4, in->m - i), in->x + i * in->ldx, in->ldx,
-                            in->sums + i * in->sums_each, y + i * stride, stride);
+    dots_of_dtype[w->dtype](w, row, rows, in, i, gs_min64(4, in->m - i), y + i * stride, stride);
 }
 
 #endif

@@ -180,7 +180,7 @@ GS_FN int encode(gs_pool *pool, const gs_encode *e, gs_sparse *out) {
   out->activations = malloc(sizeof *out->activations);
   const int few = e->m <= GS_FEW_ROWS;
   const int64_t most = few ? rows : packed_rows(rows, e->d);
-  const int64_t shared = few ? dot_inputs_size(rows, e->d) : round16(most * e->d);
+  const int64_t shared = few ? rows * dot_inputs_each(e->d) : round16(most * e->d);
   const int64_t each = few ? round16((rows + 4) * encode_columns(e))
                            : round16(round_rows(e->d) * GS_ENCODE_STRIP + strip_scratch(GS_ENCODE_STRIP, e->d));
   float *scratch = gs_pool_borrow(pool, shared + each * gs_pool_threads(pool));

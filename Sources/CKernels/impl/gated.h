@@ -42,7 +42,7 @@ GS_FN void gated_few_task(void *context, int64_t task, int worker) {
 
 GS_FN int gated_few(gs_pool *pool, const gs_gated *g) {
   const int64_t each = rows_per_task(&g->gate, g->n), scratch = round16(2 * g->m * each);
-  const int64_t inputs = dot_inputs_size(g->m, g->k);
+  const int64_t inputs = g->m * dot_inputs_each(g->k);
   float *memory = gs_pool_borrow(pool, inputs + scratch * gs_pool_threads(pool));
   if (memory == NULL) return GS_OUT_OF_MEMORY;
   gated_context job = {.gated = g,

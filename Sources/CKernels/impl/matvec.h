@@ -109,7 +109,7 @@ GS_FN void matvec_task(void *context, int64_t task, int worker) {
 GS_FN int matvec(gs_pool *pool, const gs_gemm *g) {
   const int dotted = g->layout == GS_ROWS_ARE_OUTPUTS;
   const int64_t each = dotted ? rows_per_task(&g->b, g->n) : columns_per_task(g->m, g->n);
-  const int64_t inputs = dotted ? dot_inputs_size(g->m, g->k) : 0;
+  const int64_t inputs = dotted ? g->m * dot_inputs_each(g->k) : 0;
   const int64_t scratch = (g->m + (dotted ? 0 : 4)) * each + 16;
   float *memory = gs_pool_borrow(pool, inputs + scratch * gs_pool_threads(pool));
   if (memory == NULL) return GS_OUT_OF_MEMORY;

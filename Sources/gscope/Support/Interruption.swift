@@ -11,9 +11,9 @@ enum Interruption {
     for number in [SIGINT, SIGTERM] {
       var action = sigaction()
       #if os(Linux)
-        action.__sigaction_handler.sa_handler = { note($0) }
+        action.__sigaction_handler.sa_handler = { Interruption.note($0) }
       #else
-        action.__sigaction_u.__sa_handler = { note($0) }
+        action.__sigaction_u.__sa_handler = { Interruption.note($0) }
       #endif
       // No SA_RESTART: a read that waits for input is to return. SA_RESETHAND: once.
       action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))

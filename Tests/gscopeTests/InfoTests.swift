@@ -1,0 +1,70 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct InfoTests {
+  private typealias Tool = CommandLineTool
+
+  private func info(_ path: String) throws -> [String: Any] {
+    let result = try Tool.run(["info", path, "--json"])
+    #expect(result.status == 0, "\(result.errors)")
+    return try result.json()
+  }
+
+  @Test func aModel() throws {
+    let json = try info(Tool.model)
+    #expect(json["schema"] as? Int == 1)
+    #expect(json["kind"] as? String == "model")
+    #expect(json["layers"] as? Int == 7)
+    #expect(json["width"] as? Int == 32)
+    #expect(json["vocabulary"] as? Int == 300)
+    #expect(json["global_layers"] as? [Int] == [5])
+    let bytes = try #require(json["bytes"] as? Int)
+    #expect(bytes == 4 * (try #require(json["parameters"] as? Int)))
+    // Keys and values: 2 heads of 16, twice, 4 bytes; 8 positions in 6 local layers, 1,000 in the global one.
+    #expect(json["cache_bytes_1000_tokens"] as? Int == 2 * 2 * 16 * 4 * (6 * 8 + 1000))
+    #expect(try info(Fixtures.url("gguf/tiny-q8_0.gguf").path)["format"] as? String == "gguf")
+  }
+
+  @Test func aDictionary() throws {
+    let json = try info(Tool.dictionary("clt/width_203_l0_big_affine"))
+    #expect(json["kind"] as? String == "dictionary")
+    #expect(json["dictionary_kind"] as? String == "clt")
+    #expect(json["affine"] as? Bool == true)
+    #expect(json["width"] as? Int == 203)
+    #expect(json["features_per_layer"] as? Int == 29)
+    #expect((json["reads"] as? [String])?.count == 7)
+    #expect(json["l0"] as? Double == 150)
+  }
+
+  @Test func aFileOfTensors() throws {
+    let json = try info(Fixtures.url("gemma/causal/dumps.safetensors").path)
+    #expect(json["kind"] as? String == "tensors")
+    let tensors = try #require(json["tensors"] as? [[String: Any]])
+    let embed = try #require(tensors.first { $0["name"] as? String == "p0.embed" })
+    #expect(embed["shape"] as? [Int] == [23, 32])
+    #expect(embed["type"] as? String == "F32")
+  }
+
+  @Test func aSuite() throws {
+    let directory = try TemporaryDirectory()
+    _ = try directory.write(
+      Array(
+        #"{"schema":1,"model":{"name":"google/gemma-3-270m"},"dictionaries":[{"path":"a","kind":"sae","sites":["resid_post.3"],"width":37}]}"#
+          .utf8), as: "suite.json")
+    let json = try info(directory.url.path)
+    #expect(json["kind"] as? String == "suite")
+    #expect((json["dictionaries"] as? [[String: Any]])?.first?["name"] as? String == "a")
+  }
+
+  @Test func whatIsNoneOfThese() throws {
+    let directory = try TemporaryDirectory()
+    let file = try directory.write([1, 2, 3], as: "notes.txt")
+    for path in [file.path, directory.url.path, "/nowhere/at/all"] {
+      let result = try Tool.run(["info", path])
+      #expect(result.status == 1)
+      #expect(result.errors.contains(path), "\(result.errors)")
+      #expect(result.errors.split(separator: "\n").count == 1)
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import Checkpoints
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct PredictionTests {
+  private typealias Tool = CommandLineTool
+
+  private static let dumps = Result { try SafetensorsFile(Fixtures.url("gemma/causal/dumps.safetensors")) }
+
+  private func dump(_ name: String) throws -> Tensor { try Self.dumps.get().tensor(name) }
+
+  private func promptIDs() throws -> String {
+    try dump("p0.tokens").readIntegers().map(String.init).joined(separator: ",")
+  }
+
+  @Test func savedLogitsAreTheReferences() throws {
+    let directory = try TemporaryDirectory()
+    let file = directory.url.appending(path: "logits.safetensors")
+    let result = try Tool.run("logits", "--tokens", try promptIDs(), "--save", file.path, "--json")
+    #expect(result.status == 0, "\(result.errors)")
+    let saved = try SafetensorsFile(file)
+    #expect(try saved.tensor("tokens").readIntegers() == dump("p0.tokens").readIntegers())
+    let (ours, reference) = (try saved.tensor("logits"), try dump("p0.logits"))
+    #expect(ours.shape == reference.shape)
+    let (a, b) = (try ours.read(), try reference.read())
+    let scale = b.map(abs).max() ?? 0
+    #expect(zip(a, b).allSatisfy { abs($0 - $1) <= 1e-4 * scale })
+    let loss = try #require(try result.json()["loss"] as? Double)
+    #expect(abs(loss - Double(try dump("p0.loss").read()[0])) < 1e-4)
+  }
+
+  @Test func jsonOfPositions() throws {
+    let result = try Tool.run(
+      "logits", "--tokens", try promptIDs(), "--positions", "0,4", "--top-k", "3", "--json")
+    let positions = try #require(try result.json()["positions"] as? [[String: Any]])
+    #expect(positions.map { $0["position"] as? Int } == [0, 4])
+    #expect(positions[0]["logprob"] is NSNull)
+    let ids = try dump("p0.tokens").readIntegers()
+    let row = try dump("p0.logits").rows(3..<4).read().map(Double.init)
+    let normaliser = log(row.reduce(0) { $0 + exp($1) })
+    let logprob = try #require(positions[1]["logprob"] as? Double)
+    #expect(abs(logprob - (row[ids[4]] - normaliser)) < 1e-3)
+    let top = try #require(positions[1]["top"] as? [[String: Any]])
+    #expect(top.count == 3)
+    let next = try dump("p0.logits").rows(4..<5).read()
+    #expect(top[0]["id"] as? Int == next.indices.max { next[$0] < next[$1] })
+    #expect(Set(top[0].keys) == ["id", "piece", "logprob"])
+  }
+
+  @Test func positionsOutsideTheTextAreNamed() throws {
+    let result = try Tool.run("logits", "--tokens", "2,5", "--positions", "2")
+    #expect(result.status == 2)
+    #expect(result.errors.contains("--positions 2"))
+    #expect(result.errors.contains("0 to 1"))
+  }
+
+  @Test func idsOutsideTheVocabularyAreNamed() throws {
+    let result = try Tool.run("logits", "--tokens", "2,300")
+    #expect(result.status == 1)
+    #expect(result.errors == "gscope: error: --tokens: id 300 is outside the vocabulary 0..<300\n")
+  }
+
+  @Test func theLensEndsAtTheModelsOwnPrediction() throws {
+    let ids = try promptIDs()
+    let lens = try Tool.run("lens", "--tokens", ids, "--top-k", "4", "--json").json()
+    let layers = try #require(lens["layers"] as? [[String: Any]])
+    #expect(layers.map { $0["layer"] as? Int } == Array(0..<7))
+    let last = try #require(layers.last?["positions"] as? [[String: Any]])
+    #expect(last.map { $0["position"] as? Int } == [22])
+    let top = try #require(last[0]["top"] as? [[String: Any]])
+    let logits = try Tool.run("logits", "--tokens", ids, "--top-k", "4", "--positions", "last", "--json").json()
+    let expected = try #require((logits["positions"] as? [[String: Any]])?[0]["top"] as? [[String: Any]])
+    #expect(top.map { $0["id"] as? Int } == expected.map { $0["id"] as? Int })
+    let people = try Tool.run("lens", "--tokens", ids)
+    #expect(people.status == 0)
+    #expect(people.output.split(separator: "\n").count == 9)
+  }
+
+  @Test func greedyContinuationsAreTheReferences() throws {
+    let expected = try dump("p0.greedy").readIntegers()
+    let result = try Tool.run(
+      "generate", "--tokens", try promptIDs(), "--max-tokens", "\(expected.count)", "--json")
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output.hasPrefix("{\"schema\":1,\"prompt_tokens\":["))
+    let json = try result.json()
+    let tokens = try #require(json["tokens"] as? [[String: Any]]).compactMap { $0["id"] as? Int }
+    #expect(tokens == Array(expected.prefix(tokens.count)))
+    #expect(tokens.count == expected.count || json["stopped"] as? String == "eos")
+    let streamed = try Tool.run("generate", "--tokens", try promptIDs(), "--max-tokens", "\(expected.count)")
+    #expect(streamed.output == (try #require(json["text"] as? String)) + "\n")
+  }
+
+  @Test func theSameSeedGivesTheSameText() throws {
+    func sample(_ seed: String) throws -> String {
+      try Tool.run("generate", "--text", "a", "--temperature", "1", "--seed", seed, "--max-tokens", "12").output
+    }
+    #expect(try sample("7") == sample("7"))
+    #expect(try Set((0..<6).map { try sample("\($0)") }).count > 1)
+  }
+
+  @Test func severalTextsAreSavedOneAfterAnother() throws {
+    let directory = try TemporaryDirectory()
+    let file = directory.url.appending(path: "all.safetensors")
+    let input = "{\"id\":\"a\",\"text\":\"one\"}\n{\"id\":\"b\",\"text\":\"two two\"}\n"
+    let result = try Tool.run(
+      "logits", "--texts", "-", "--positions", "last", "--save", file.path, input: input)
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(try result.jsonLines().map { $0["id"] as? String } == ["a", "b"])
+    let saved = try SafetensorsFile(file)
+    let offsets = try saved.tensor("doc_offsets").readIntegers()
+    #expect(offsets.count == 3)
+    #expect(try saved.tensor("tokens").count == offsets[2])
+    #expect(try saved.tensor("logits").shape == [2, 300])
+    #expect(try saved.tensor("positions").readIntegers() == [offsets[1] - 1, offsets[2] - offsets[1] - 1])
+    #expect(try saved.tensor("row_offsets").readIntegers() == [0, 1, 2])
+  }
+}
