@@ -61,8 +61,11 @@ struct AtomicFileTests {
   func aFullDiskIsNamed() throws {
     let full = open("/dev/full", O_WRONLY)
     defer { close(full) }
-    let text = fault { try [UInt8](repeating: 1, count: 10).withUnsafeBytes {
-      try AtomicFile.write($0, at: 0, to: full, file: "f") } }
+    let text = fault {
+      try [UInt8](repeating: 1, count: 10).withUnsafeBytes {
+        try AtomicFile.write($0, at: 0, to: full, file: "f")
+      }
+    }
     #expect(text == "f: cannot be written: No space left on device")
   }
 }

@@ -2,10 +2,12 @@ import Checkpoints
 import Testing
 
 struct TensorInfoTests {
-  @Test(arguments: [
-    ([], 1), ([5], 5), ([2, 3, 7], 42), ([0], 0), ([4, 0, 3], 0), ([-1], nil), ([Int.max], Int.max), ([Int.max, 2], nil),
-    ([1 << 32, 1 << 31], nil), ([0, 1 << 62, 4], nil), ([1 << 62, 4, 0], nil), ([Int.min, 0], nil),
-  ] as [([Int], Int?)])
+  @Test(
+    arguments: [
+      ([], 1), ([5], 5), ([2, 3, 7], 42), ([0], 0), ([4, 0, 3], 0), ([-1], nil), ([Int.max], Int.max),
+      ([Int.max, 2], nil),
+      ([1 << 32, 1 << 31], nil), ([0, 1 << 62, 4], nil), ([1 << 62, 4, 0], nil), ([Int.min, 0], nil),
+    ] as [([Int], Int?)])
   func countsElementsWithoutOverflow(_ shape: [Int], _ count: Int?) {
     #expect(TensorInfo.elementCount(shape) == count)
   }

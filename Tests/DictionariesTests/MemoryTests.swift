@@ -49,37 +49,63 @@ struct MemoryTests {
     return folder
   }
 
-  @Test(.enabled(if: residentBytes() != nil, "resident memory is read from /proc"))
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: "/proc/self/smaps"), "residency is read from /proc"))
   func onlyRowsInUseBecomeResident() throws {
     let folder = try makeFolder()
     let backend = try NativeBackend(threads: 2)
     let encoderBytes = Self.d * Self.width * 4
-    let before = try #require(residentBytes())
+    let smallVectors = Self.layers * (2 * Self.width + Self.d) * 4
+    // A fault brings its neighbours along, and the system chooses how many.
+    let slack = Self.layers * 1 << 20
     let dictionary = try SparseDictionary(contentsOf: folder.url, backend: backend, residentLimit: 1 << 30)
     #expect(dictionary.isStreamed)
     #expect(dictionary.byteCount > 25 << 30)
-    let opened = try #require(residentBytes())
-    #expect(opened - before < 64 << 20, "opening reads the small vectors only")
+    let opened = try residentBytes(below: folder.url)
+    #expect(opened > 0, "the files are mapped")
+    #expect(opened < smallVectors + slack, "opening reads the small vectors only")
 
     let x = try Tensor([Float](repeating: 1, count: 4 * Self.d), shape: [4, Self.d])
     let code = try dictionary.encode(x, read: 5)
     #expect(code.features == [12, 12, 12, 12])
     #expect(code.activations == [1.5, 1.5, 1.5, 1.5])
-    let encoded = try #require(residentBytes())
-    #expect(encoded - opened < encoderBytes, "the layer's encoder is given back after use")
+    let encoded = try residentBytes(below: folder.url)
+    #expect(encoded - opened < encoderBytes / 2, "the layer's encoder is given back after use")
 
     let codes = [SparseCode](repeating: SparseCode(emptyRows: 4), count: 5) + [code]
     let output = try dictionary.decode(DictionaryCode(codes), write: 5)
     #expect(try output.read().allSatisfy { $0 == 0 })
     #expect(try dictionary.decoderRow(read: 3, feature: 10_000, write: 20).count == Self.d)
-    let decoded = try #require(residentBytes())
-    #expect(decoded - encoded < 32 << 20, "only the rows of active features are read")
+    let decoded = try residentBytes(below: folder.url)
+    #expect(decoded - encoded < 8 << 20, "only the rows of active features are read")
+  }
+
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: "/proc/self/smaps"), "residency is read from /proc"))
+  func anEncoderKeptInMemoryStaysThere() throws {
+    // The measure can tell: without streaming, the encoder just read is still there.
+    let folder = try makeFolder()
+    let dictionary = try SparseDictionary(
+      contentsOf: folder.url, backend: NativeBackend(threads: 2), residentLimit: .max)
+    let opened = try residentBytes(below: folder.url)
+    _ = try dictionary.encode(Tensor([Float](repeating: 1, count: Self.d), shape: [1, Self.d]), read: 5)
+    let encoded = try withExtendedLifetime(dictionary) { try residentBytes(below: folder.url) }
+    #expect(encoded - opened > Self.d * Self.width * 4 / 2)
   }
 }
 
-/// Memory of this process that is in use, mapped files included; nil where the system has no /proc.
-private func residentBytes() -> Int? {
-  guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return nil }
-  let fields = text.split(separator: " ")
-  return fields.count > 1 ? Int(fields[1]).map { $0 * Int(getpagesize()) } : nil
+/// Memory that mapped files below `folder` take in this process.
+private func residentBytes(below folder: URL) throws -> Int {
+  // Read through a handle: the file reports no size, and other readers stop at its first piece.
+  let bytes = try FileHandle(forReadingFrom: URL(filePath: "/proc/self/smaps")).readToEnd() ?? Data()
+  let text = String(decoding: bytes, as: UTF8.self)
+  var isOurs = false
+  var kilobytes = 0
+  for line in text.split(separator: "\n") {
+    let fields = line.split(separator: " ")
+    if fields.first?.contains("-") == true {
+      isOurs = line.contains(folder.lastPathComponent)
+    } else if isOurs, fields.first == "Rss:", fields.count > 1 {
+      kilobytes += Int(fields[1]) ?? 0
+    }
+  }
+  return kilobytes * 1024
 }

@@ -38,9 +38,11 @@ struct CommandLineTool {
   static func dictionary(_ path: String) -> String { Fixtures.url("dictionaries/\(path)").path }
 
   /// A process that has not been started; it finds no model but those it is told of.
-  static func process(_ arguments: [String], environment: [String: String] = [:], folder: URL? = nil) throws -> Process {
+  static func process(_ arguments: [String], environment: [String: String] = [:], folder: URL? = nil) throws -> Process
+  {
     let process = Process()
-    process.executableURL = try #require(binary, "no gscope beside the test bundle")
+    guard let binary else { throw CocoaError(.fileNoSuchFile, userInfo: [NSFilePathErrorKey: "gscope"]) }
+    process.executableURL = binary
     process.arguments = arguments
     var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("GSCOPE_") }
     variables["HOME"] = "/nonexistent"

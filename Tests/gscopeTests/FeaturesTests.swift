@@ -53,7 +53,7 @@ import Testing
     let active = try #require(json["active"] as? [[String: Any]])
     for index in 0..<2 {
       let offsets = try saved.tensor("\(index).row_offsets").readIntegers()
-      #expect(offsets.count == count + 1)
+      try #require(offsets.count == count + 1)
       let features = try saved.tensor("\(index).features").readIntegers()
       let activations = try saved.tensor("\(index).activations").read()
       let layers = index == 1 ? try saved.tensor("1.layers").readIntegers() : nil
@@ -65,7 +65,7 @@ import Testing
         let stored = Set(rows.map { "\(layers?[$0] ?? -1)/\(features[$0])" })
         #expect(Set(listed.map { "\($0["layer"] as? Int ?? -1)/\($0["index"] as? Int ?? -1)" }) == stored)
         let largest = rows.map { activations[$0] }.max()
-        #expect(largest.map { abs(Double($0) - (listed[0]["activation"] as? Double ?? 0)) < 1e-5 } ?? true)
+        #expect(largest.map { abs(Double($0) - (listed.first?["activation"] as? Double ?? 0)) < 1e-5 } ?? true)
       }
     }
   }
@@ -86,7 +86,7 @@ import Testing
     #expect(try result.jsonLines().compactMap { $0["id"] as? Int } == [1, 2])
     let saved = try SafetensorsFile(file)
     let offsets = try saved.tensor("0.row_offsets").readIntegers()
-    #expect(offsets.count == (try saved.tensor("doc_offsets").readIntegers())[2] + 1)
+    #expect(try saved.tensor("doc_offsets").readIntegers().last == offsets.count - 1)
     #expect(offsets.last == (try saved.tensor("0.features").count))
   }
 

@@ -48,10 +48,11 @@ import Testing
 
   @Test func aSuite() throws {
     let directory = try TemporaryDirectory()
-    _ = try directory.write(
-      Array(
-        #"{"schema":1,"model":{"name":"google/gemma-3-270m"},"dictionaries":[{"path":"a","kind":"sae","sites":["resid_post.3"],"width":37}]}"#
-          .utf8), as: "suite.json")
+    let suite = """
+      {"schema":1,"model":{"name":"google/gemma-3-270m"},
+      "dictionaries":[{"path":"a","kind":"sae","sites":["resid_post.3"],"width":37}]}
+      """
+    _ = try directory.write(Array(suite.utf8), as: "suite.json")
     let json = try info(directory.url.path)
     #expect(json["kind"] as? String == "suite")
     #expect((json["dictionaries"] as? [[String: Any]])?.first?["name"] as? String == "a")

@@ -17,7 +17,9 @@ import Testing
     return directory
   }
 
-  private func tokenize(_ arguments: [String] = [], in directory: TemporaryDirectory, environment: [String: String] = [:])
+  private func tokenize(
+    _ arguments: [String] = [], in directory: TemporaryDirectory, environment: [String: String] = [:]
+  )
     throws -> Tool.Result
   {
     try Tool.run(["tokenize", "--tokens", "2"] + arguments, environment: environment, folder: directory.url)
@@ -41,7 +43,8 @@ import Testing
     #expect(try tokenize(["--model", "gemma-3-tiny"], in: directory).status == 0)
     #expect(try tokenize(["--model", "gemma-3-tiny-i"], in: directory).status == 0)
     #expect(try tokenize(["--model", "gemma"], in: directory).errors.contains("fits several"))
-    #expect(try tokenize(["--model", "llama"], in: directory).errors.contains("there are gemma-3-tiny, gemma-3-tiny-it"))
+    #expect(
+      try tokenize(["--model", "llama"], in: directory).errors.contains("there are gemma-3-tiny, gemma-3-tiny-it"))
   }
 
   @Test func theEnvironmentNamesOne() throws {

@@ -70,7 +70,7 @@ import Testing
     let lines = try result.jsonLines()
     #expect(lines.count == 2)
     #expect(result.output.hasPrefix("{\"schema\":1,\"id\":\"first\",\"tokens\":["))
-    #expect(lines[1]["id"] as? Int == 7)
+    #expect(lines.last?["id"] as? Int == 7)
   }
 
   @Test(arguments: [

@@ -22,7 +22,7 @@ import Testing
     }
   }
 
-  /// Writes a dictionary whose features never fire but for ± each input coordinate when `identity`, decoded by `decoder`.
+  /// Writes a dictionary whose features are ± each input coordinate when it `encodes`, and otherwise never fire.
   private func write(
     _ folder: URL, config: String, decoder: [Float], skip: [Float]? = nil, encodes: Bool, card: String? = nil
   ) throws {

@@ -126,16 +126,15 @@ GS_INLINE void read_header(gs_dtype dtype, const uint8_t *unit, unit_header *hea
     case GS_Q4_K: case GS_Q5_K: {
       // Twelve bytes hold eight 6-bit scales and eight 6-bit minima: the first four of each whole, the others' low
       // four bits in the last word and their high two above the first.
-      // Whole words, since it is the vector units that have the most to do.
-      uint32_t word[3];
+      uint32_t word[3], field[4];
       memcpy(word, unit + 4, sizeof word);
-      typedef uint64_t u64x2 __attribute__((ext_vector_type(2)));
-      const u64x2 field = {
-          (uint64_t)((word[2] & 0x0f0f0f0f) | ((word[0] >> 2) & 0x30303030)) << 32 | (word[0] & 0x3f3f3f3f),
-          (uint64_t)(((word[2] >> 4) & 0x0f0f0f0f) | ((word[1] >> 2) & 0x30303030)) << 32 | (word[1] & 0x3f3f3f3f)};
+      field[0] = word[0] & 0x3f3f3f3f;
+      field[1] = (word[2] & 0x0f0f0f0f) | ((word[0] >> 2) & 0x30303030);
+      field[2] = word[1] & 0x3f3f3f3f;
+      field[3] = ((word[2] >> 4) & 0x0f0f0f0f) | ((word[1] >> 2) & 0x30303030);
       const float d = half_at(unit), low = -half_at(unit + 2);
       const f32x16 factor = {d, d, d, d, d, d, d, d, low, low, low, low, low, low, low, low};
-      store16(header->scale, whole16((u8x16)field) * factor);
+      store16(header->scale, whole16(load_bytes((const uint8_t *)field)) * factor);
       break;
     }
     case GS_Q6_K:

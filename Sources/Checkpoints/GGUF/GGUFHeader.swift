@@ -31,7 +31,8 @@ struct GGUFHeader {
       version = try parser.reader.integer(UInt32.self)
       guard version == 2 || version == 3 else {
         throw GGUFValueParser.Fault(
-          reason: version.byteSwapped <= 3 ? "is big-endian, expected little-endian"
+          reason: version.byteSwapped <= 3
+            ? "is big-endian, expected little-endian"
             : "GGUF version \(version), expected 2 or 3")
       }
       let tensorCount = try parser.reader.integer(UInt64.self)
@@ -128,7 +129,9 @@ struct GGUFHeader {
     let dataCount = overflow ? 0 : max(fileCount - dataStart, 0)
     var end = 0
     var last = ""
-    for (name, entry) in entries.sorted(by: { ($0.value.start, $0.value.byteCount) < ($1.value.start, $1.value.byteCount) }) {
+    for (name, entry) in entries.sorted(by: {
+      ($0.value.start, $0.value.byteCount) < ($1.value.start, $1.value.byteCount)
+    }) {
       func invalid(_ reason: String) -> CheckpointError { .invalidTensor(file: file, tensor: name, reason: reason) }
       guard entry.start % alignment == 0 else {
         throw invalid("starts at byte \(entry.start) of the data, expected a multiple of \(alignment)")

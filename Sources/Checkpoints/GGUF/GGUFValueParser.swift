@@ -55,7 +55,8 @@ struct GGUFValueParser {
     let length = try reader.integer(UInt64.self)
     guard length <= UInt64(reader.remaining / elementType.minimumByteCount) else {
       throw Fault(
-        reason: "array of \(length) elements of type \(elementType) at byte \(reader.offset), \(reader.remaining) bytes "
+        reason:
+          "array of \(length) elements of type \(elementType) at byte \(reader.offset), \(reader.remaining) bytes "
           + "are left")
     }
     let count = Int(length)

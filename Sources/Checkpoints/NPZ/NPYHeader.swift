@@ -24,7 +24,9 @@ struct NPYHeader: Equatable {
     do {
       var reader = ByteReader(bytes)
       let magic = try reader.skip(6)
-      guard bytes.slice(magic).elementsEqual([0x93] + Array("NUMPY".utf8)) else { throw Fault(reason: "is no .npy array") }
+      guard bytes.slice(magic).elementsEqual([0x93] + Array("NUMPY".utf8)) else {
+        throw Fault(reason: "is no .npy array")
+      }
       let major = try reader.integer(UInt8.self)
       let minor = try reader.integer(UInt8.self)
       guard 1...3 ~= major, minor == 0 else {

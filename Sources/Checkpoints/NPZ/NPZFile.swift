@@ -115,7 +115,9 @@ public struct NPZFile: TensorSource {
     } catch let fault as Inflate.Fault {
       throw invalid("broken deflate stream: \(fault)")
     }
-    guard let elements = TensorInfo.elementCount(header.shape) else { throw invalid("impossible shape \(header.shape)") }
+    guard let elements = TensorInfo.elementCount(header.shape) else {
+      throw invalid("impossible shape \(header.shape)")
+    }
     if let dtype = header.dtype {
       guard let expected = dtype.byteCount(elements: elements), zip.byteCount - header.dataStart == expected else {
         throw invalid("\(zip.byteCount - header.dataStart) bytes do not fit \(header.descr) \(header.shape)")

@@ -134,7 +134,8 @@ struct ZipDirectory {
       throw Fault(reason: "zip entry '\(name)' of \(packedCount) bytes at \(dataStart) reaches past byte \(limit)")
     }
     let (most, overflow) = packedCount.multipliedReportingOverflow(by: method == 0 ? 1 : UInt64(Self.maximumRatio))
-    guard overflow || byteCount <= most, method != 0 || byteCount == packedCount, let byteCount = Int(exactly: byteCount)
+    guard overflow || byteCount <= most, method != 0 || byteCount == packedCount,
+      let byteCount = Int(exactly: byteCount)
     else { throw Fault(reason: "zip entry '\(name)' of \(packedCount) bytes cannot unpack to \(byteCount)") }
     let packed = dataStart..<dataStart + Int(packedCount)
     return (Entry(name: name, isDeflated: method == 8, packed: packed, byteCount: byteCount, crc: crc), Int(start))

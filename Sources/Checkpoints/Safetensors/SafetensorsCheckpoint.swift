@@ -58,7 +58,9 @@ public struct SafetensorsCheckpoint: TensorSource {
           try scanner.object { name, scanner in
             let shard = try scanner.string()
             guard isPlainName(shard) else { throw malformed("shard '\(shard)' is not a file name in the same folder") }
-            guard entries.updateValue(shard, forKey: name) == nil else { throw malformed("tensor '\(name)' given twice") }
+            guard entries.updateValue(shard, forKey: name) == nil else {
+              throw malformed("tensor '\(name)' given twice")
+            }
           }
           map = entries
         }
@@ -90,7 +92,8 @@ public struct SafetensorsCheckpoint: TensorSource {
     }
     for (name, shard) in map {
       guard let number = located[name], shards[number] == shard else {
-        throw CheckpointError.invalidTensor(file: index, tensor: name, reason: "is not in \(shard), where the index puts it")
+        throw CheckpointError.invalidTensor(
+          file: index, tensor: name, reason: "is not in \(shard), where the index puts it")
       }
     }
     return located.filter { map[$0.key] != nil }

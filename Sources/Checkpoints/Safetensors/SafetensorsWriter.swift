@@ -101,7 +101,8 @@ public final class SafetensorsWriter {
     let range = try range(name)
     guard offset >= 0, offset <= range.count, bytes.count <= range.count - offset else {
       throw CheckpointError.invalidTensor(
-        file: file.url.path, tensor: name, reason: "\(bytes.count) bytes at \(offset) reach past its \(range.count) bytes")
+        file: file.url.path, tensor: name,
+        reason: "\(bytes.count) bytes at \(offset) reach past its \(range.count) bytes")
     }
     try file.write(bytes, at: dataStart + range.lowerBound + offset)
     written[name, default: 0] += bytes.count

@@ -4,7 +4,8 @@ import Foundation
 /// `gscope doctor`
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "doctor", abstract: "Check this machine, the engine and the model, and say what to do where something is wrong.",
+    commandName: "doctor",
+    abstract: "Check this machine, the engine and the model, and say what to do where something is wrong.",
     discussion: "Example: gscope doctor")
 
   @OptionGroup var model: ModelOptions
@@ -32,6 +33,7 @@ struct DoctorCommand: ParsableCommand {
     let pad = String(repeating: " ", count: max(0, 5 - label.count))
     let name = checkup.name.padding(toLength: 11, withPad: " ", startingAt: 0)
     try StandardOutput.line("\(style.apply(label))\(pad)\(TextStyle.bold.apply(name))\(checkup.finding)")
-    if let advice = checkup.advice { try StandardOutput.line("                \(TextStyle.dim.apply("→ " + advice))") }
+    guard let advice = checkup.advice else { return }
+    try StandardOutput.line("                \(TextStyle.dim.apply("→ " + advice))")
   }
 }

@@ -10,7 +10,7 @@ struct FeaturesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "features", abstract: "Show which dictionary features a text turns on.",
     discussion: """
-      Special tokens such as <bos> are encoded but left out of L0 and of FVU (the fraction of the activations' variance \
+      Special tokens such as <bos> are encoded but left out of L0 and of FVU (the share of the activations' variance \
       that the reconstruction misses, over this text).
 
       Example: gscope features --dictionary resid=dictionaries/layer_9 --text "Hello, world" --top-k 5
@@ -46,8 +46,9 @@ struct FeaturesCommand: ParsableCommand {
     let isSaving = save != nil
     if isSaving { try Self.checkWritable(save ?? "") }
     var shown: FeatureReading?
-    let progress = Progress("features", total: isSaving ? try run.collect().reduce(0) { $0 + $1.count } : 0, unit: "tokens")
-    try run.forEach { text in
+    let progress = Progress(
+      "features", total: isSaving ? try run.collect().reduce(0) { $0 + $1.count } : 0, unit: "tokens")
+    try run.each { text in
       let reading = try FeatureReading(
         text, dictionaries: list, opened: opened, keepsOutputs: reconstruction, progress: progress)
       if isSaving { saved.append(reading) }
@@ -68,7 +69,8 @@ struct FeaturesCommand: ParsableCommand {
   private static func checkWritable(_ path: String) throws {
     let folder = URL(filePath: path).deletingLastPathComponent()
     guard FileManager.default.isWritableFile(atPath: folder.path) else {
-      throw CommandError.file(path: path, reason: "cannot be written: \(folder.path) is no folder that can be written to")
+      throw CommandError.file(
+        path: path, reason: "cannot be written: \(folder.path) is no folder that can be written to")
     }
   }
 }

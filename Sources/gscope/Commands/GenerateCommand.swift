@@ -21,13 +21,15 @@ struct GenerateCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Produce at most so many tokens.", valueName: "n"))
   var maxTokens = 64
 
-  @Option(help: ArgumentHelp("0 always takes the likeliest token; 1 follows the model's probabilities.", valueName: "t"))
+  @Option(
+    help: ArgumentHelp("0 always takes the likeliest token; 1 follows the model's probabilities.", valueName: "t"))
   var temperature = 0.0
 
   @Option(help: ArgumentHelp("Choose among the k likeliest tokens; 0 for all.", valueName: "k"))
   var topK = 0
 
-  @Option(help: ArgumentHelp("Choose among the fewest tokens that make up this share of the probability.", valueName: "p"))
+  @Option(
+    help: ArgumentHelp("Choose among the fewest tokens that make up this share of the probability.", valueName: "p"))
   var topP = 1.0
 
   @Option(help: ArgumentHelp("The same seed gives the same text.", valueName: "seed"))
@@ -48,7 +50,7 @@ struct GenerateCommand: ParsableCommand {
   func run() throws {
     let opened = try model.open()
     let plan = try changes.plan(try dictionaries.open(for: opened), opened: opened)
-    try TextRun(try input.required(), opened: opened, expectsAnswer: true).forEach { text in
+    try TextRun(try input.required(), opened: opened, expectsAnswer: true).each { text in
       let isStreamed = !json && !input.isMany
       let generation = try generate(text, opened, plan, isStreamed: isStreamed)
       if !isStreamed { try StandardOutput.line(try document(text, generation, opened)) }
@@ -70,13 +72,13 @@ struct GenerateCommand: ParsableCommand {
     }
     let progress = Progress("generate", total: isStreamed ? 0 : maxTokens, unit: "tokens")
     let generation = try opened.model.generate(
-      text.ids, options: options, interventions: plan, check: { try progress.advance(by: 0) }
-    ) { token in
-      try progress.advance(by: 1)
-      guard isStreamed else { return }
-      let piece = decoder == nil || Int(token) >= tokenizer?.vocabularySize ?? 0 ? "\(token) " : try decoder?.append(token) ?? ""
-      try write(piece)
-    }
+      text.ids, options: options, interventions: plan, check: { try progress.advance(by: 0) },
+      onToken: { token in
+        try progress.advance(by: 1)
+        guard isStreamed else { return }
+        let isKnown = Int(token) < tokenizer?.vocabularySize ?? 0
+        try write(isKnown ? try decoder?.append(token) ?? "" : "\(token) ")
+      })
     if isStreamed { try write((decoder?.finish() ?? "") + "\n") }
     return generation
   }

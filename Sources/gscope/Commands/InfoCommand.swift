@@ -11,7 +11,8 @@ struct InfoCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "A model (folder, GGUF file or name), a dictionary, a suite, or a .safetensors, .npz or .gguf file. Without it, the model that the other commands would run.",
+      "A model (folder, GGUF file or name), a dictionary, a suite, or a .safetensors, .npz or .gguf file. Without it, "
+        + "the model that the other commands would run.",
       valueName: "path"),
     completion: .file())
   var path: String?
@@ -24,7 +25,8 @@ struct InfoCommand: ParsableCommand {
     let facts = try subject.facts()
     if json {
       return try StandardOutput.line(
-        .document([("kind", .string(subject.kind)), ("path", .string(url.relativePath))] + facts.map { ($0.key, $0.value) }))
+        .document(
+          [("kind", .string(subject.kind)), ("path", .string(url.relativePath))] + facts.map { ($0.key, $0.value) }))
     }
     var table = TextTable([.init(""), .init("")])
     table.add([.init(subject.kind, .bold), .init(url.relativePath, .accent)])

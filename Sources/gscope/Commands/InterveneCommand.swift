@@ -41,7 +41,7 @@ struct InterveneCommand: ParsableCommand {
     let opened = try model.open()
     guard let plan = try changes.plan(try dictionaries.open(for: opened), opened: opened) else { return }
     let writer = TokenWriter(tokenizer: opened.tokenizer.value)
-    try TextRun(try input.required(), opened: opened).forEach { text in
+    try TextRun(try input.required(), opened: opened).each { text in
       let selected = try positions.positions(in: text)
       let before = try LogitsReport(text, positions: selected, topK: topK, opened: opened)
       let visitor = plan.visitor(recordsChanges: true)
@@ -71,7 +71,8 @@ struct InterveneCommand: ParsableCommand {
     _ writer: TokenWriter
   ) throws {
     for position in before.positions {
-      try StandardOutput.line("after \(TextStyle.accent.apply(writer.visible(text.ids[position]))) (position \(position)):")
+      try StandardOutput.line(
+        "after \(TextStyle.accent.apply(writer.visible(text.ids[position]))) (position \(position)):")
       var table = TextTable([.init(""), .init("before"), .init("", .right), .init("after"), .init("", .right)])
       let (old, new) = (before.predictions[position]?.top ?? [], after.predictions[position]?.top ?? [])
       for rank in 0..<min(old.count, new.count) {
@@ -87,13 +88,14 @@ struct InterveneCommand: ParsableCommand {
       try StandardOutput.line("loss \(Format.decimal(old, 4)) before, \(Format.decimal(new, 4)) after")
     }
     try StandardOutput.line(Format.count(records.count, "activation") + " changed")
-    var table = TextTable([.init("#", .right), .init("site"), .init("token"), .init("before", .right), .init("after", .right)])
+    var table = TextTable([
+      .init("#", .right), .init("site"), .init("token"), .init("before", .right), .init("change", .right),
+    ])
     for record in records.prefix(40) where record.position < text.count {
       table.add([
         .init("\(record.index)", .dim), .init("\(record.site)"),
         .init("\(record.position) \(writer.visible(text.ids[record.position]))", .accent),
-        .init(Format.decimal(record.before.map(Double.init), 3)),
-        .init(Format.decimal(record.after.map(Double.init), 3)),
+        .init(Format.decimal(record.before.map(Double.init), 3)), .init(Format.decimal(Double(record.change), 3)),
       ])
     }
     if !records.isEmpty { try table.write() }

@@ -33,7 +33,7 @@ struct LensCommand: ParsableCommand {
 
   func run() throws {
     let opened = try model.open()
-    try TextRun(try input.required(), opened: opened).forEach { text in
+    try TextRun(try input.required(), opened: opened).each { text in
       let selected = try positions.positions(in: text)
       let layers = try read(text, selected, opened)
       if json || input.isMany {
@@ -48,14 +48,20 @@ struct LensCommand: ParsableCommand {
   private func read(_ text: TokenizedText, _ selected: [Int], _ opened: OpenedModel) throws -> [[Prediction]] {
     let layers = opened.configuration.layers
     let sites = (0..<layers).map { Site.residPost($0) }
-    let progress = Progress("lens", total: layers * 2, unit: "layers")
-    let result = try opened.model.forward([text.ids], capture: Set(sites), logits: .none) { try progress.advance(by: 1) }
-    let reader = PredictionReader(model: opened.model, topK: topK)
-    return try sites.map { site in
-      guard let residual = result.activations[site] else { throw SiteError.layer(site: site, layers: layers) }
+    let progress = Progress("lens", total: layers, unit: "layers")
+    let result = try opened.model.forward([text.ids], capture: Set(sites), logits: .none) {
       try progress.advance(by: 1)
-      return try reader.read(residual, rows: selected, following: selected.map { _ in nil }, progress: progress)
     }
+    // The rows of all layers go through the unembedding together: its weights are most of what has to be read.
+    let backend = opened.backend
+    let rows = try backend.concatenate(
+      try sites.map { site in
+        guard let residual = result.activations[site] else { throw SiteError.layer(site: site, layers: layers) }
+        return try backend.select(residual, rows: selected)
+      })
+    let predictions = try PredictionReader(model: opened.model, topK: topK).read(
+      rows, rows: Array(0..<rows.rows), following: [Int32?](repeating: nil, count: rows.rows), progress: progress)
+    return (0..<layers).map { Array(predictions[$0 * selected.count..<($0 + 1) * selected.count]) }
   }
 
   private func document(
@@ -65,9 +71,10 @@ struct LensCommand: ParsableCommand {
     let list = layers.enumerated().map { layer, predictions -> JSONValue in
       [
         "layer": .integer(layer), "site": .string(Site.residPost(layer).description),
-        "positions": .array(zip(selected, predictions).map { position, prediction in
-          ["position": .integer(position), "top": prediction.json(writer)]
-        }),
+        "positions": .array(
+          zip(selected, predictions).map { position, prediction in
+            ["position": .integer(position), "top": prediction.json(writer)]
+          }),
       ]
     }
     return .document(id: text.id, [("tokens", writer.json(text)), ("layers", .array(list))])
@@ -85,7 +92,8 @@ struct LensCommand: ParsableCommand {
     }
     if selected.count == 1 {
       let position = selected[0]
-      try StandardOutput.line("after \(TextStyle.accent.apply(writer.visible(text.ids[position]))) (position \(position)):")
+      try StandardOutput.line(
+        "after \(TextStyle.accent.apply(writer.visible(text.ids[position]))) (position \(position)):")
       var table = TextTable([.init("layer", .right)] + (1...topK).map { .init("\($0)") })
       for (layer, predictions) in layers.enumerated() {
         table.add([.init("\(layer)", .dim)] + (predictions.first?.top ?? []).map(cell))

@@ -32,9 +32,11 @@ struct LogitsCommand: ParsableCommand {
   func run() throws {
     let opened = try model.open()
     var run = try TextRun(try input.required(), opened: opened)
-    let file = try save.map { try makeFile($0, texts: try run.collect(), vocabulary: opened.configuration.vocabularySize) }
+    let file = try save.map {
+      try makeFile($0, texts: try run.collect(), vocabulary: opened.configuration.vocabularySize)
+    }
     var reports: [LogitsReport] = []
-    try run.forEach { text in
+    try run.each { text in
       let selected = try positions.positions(in: text)
       let report = try LogitsReport(text, positions: selected, topK: topK, opened: opened) { logits in
         try file?.append(logits, to: "logits")

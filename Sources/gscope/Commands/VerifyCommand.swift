@@ -6,9 +6,10 @@ import Gemma
 /// `gscope verify`
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Check that a dictionary fits the model, and name the likely fault where it does not.",
+    commandName: "verify",
+    abstract: "Check that a dictionary fits the model, and name the likely fault where it does not.",
     discussion: """
-      Measures L0, FVU and the rise of the loss when reconstructions replace activations, on a built-in English text or on \
+      Measures L0, FVU and the rise of the loss when reconstructions replace activations, on a built-in English text or \
       yours, and compares them with the dictionary's card. On a bad result common mistakes are tried: another site, a \
       transposed skip, a relative decoder axis, a norm's gain left out. Exit status 1 on a bad result.
 
@@ -48,7 +49,8 @@ struct VerifyCommand: ParsableCommand {
         dictionary, texts: texts, opened: opened, splices: !skipLoss, progress: progress)
       let reference = try ReferenceFigures(dictionary)
       let fault = ReferenceFigures.fault(verification.statistics, against: reference)
-      let tried = variants || fault != nil
+      let tried =
+        variants || fault != nil
         ? try FaultFinder(dictionary: dictionary, opened: opened, ids: texts[0]).variants() : []
       let report = VerificationReport(
         dictionary: dictionary, verification: verification, reference: reference, fault: fault, variants: tried,
@@ -63,9 +65,10 @@ struct VerifyCommand: ParsableCommand {
   private func pieces(_ opened: OpenedModel) throws -> [[Int32]] {
     let run = try TextRun(try input.source() ?? .text(SampleText.paragraphs), opened: opened)
     let bos = opened.configuration.beginToken
+    let context = min(self.context, opened.configuration.maximumPositions)
     var pieces: [[Int32]] = []
     var total = 0
-    try run.forEach { text in
+    try run.each { text in
       var rest = text.ids[...]
       while !rest.isEmpty, total < maxTokens {
         let head = rest.first == bos || text.ids.first != bos ? [] : [bos]

@@ -18,7 +18,8 @@ struct Checkup {
 
   var json: JSONValue {
     [
-      "name": .string(name), "status": .string(status.rawValue), "finding": .string(finding), "advice": .optional(advice),
+      "name": .string(name), "status": .string(status.rawValue), "finding": .string(finding),
+      "advice": .optional(advice),
     ]
   }
 }

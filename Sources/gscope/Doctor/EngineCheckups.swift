@@ -38,7 +38,8 @@ enum EngineCheckups {
     // 131 products of numbers below 1 in fp32 cannot be off by more than this.
     guard largest < 1e-4 else {
       return Checkup(
-        "self test", .failed, "a matrix product is wrong by \(largest) with \(backend.name)", advice: "set GSCOPE_ISA=scalar")
+        "self test", .failed, "a matrix product is wrong by \(largest) with \(backend.name)",
+        advice: "set GSCOPE_ISA=scalar")
     }
     let size = 1024
     let square = try Tensor(numbers(size * size, seed: 3), shape: [size, size])

@@ -81,7 +81,9 @@ enum MachineCheckups {
 
   private static func existingParent(of url: URL) -> URL {
     var url = url
-    while url.pathComponents.count > 1, !FileManager.default.fileExists(atPath: url.path) { url.deleteLastPathComponent() }
+    while url.pathComponents.count > 1, !FileManager.default.fileExists(atPath: url.path) {
+      url.deleteLastPathComponent()
+    }
     return url
   }
 

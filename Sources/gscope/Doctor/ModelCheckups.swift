@@ -28,12 +28,15 @@ enum ModelCheckups {
       let first = try result.logits?.read().first ?? .nan
       let seconds = (ContinuousClock.now - start) / .seconds(1)
       guard first.isFinite else {
-        return Checkup("model", .failed, "\(url.relativePath): its logits are no numbers", advice: "fetch the model again")
+        return Checkup(
+          "model", .failed, "\(url.relativePath): its logits are no numbers", advice: "fetch the model again")
       }
       let parameters = Format.grouped(opened.configuration.parameterCount)
       return Checkup(
         "model", .ok,
-        "\(url.relativePath): \(parameters) parameters, \(opened.configuration.layers) layers; first token after \(Format.decimal(seconds, 2)) s")
+        "\(url.relativePath): \(parameters) parameters, \(opened.configuration.layers) layers; "
+          + "first token after \(Format.decimal(seconds, 2)) s"
+      )
     } catch {
       return Checkup("model", .failed, "\(error)", advice: "name another with --model, or fetch it again")
     }
@@ -45,10 +48,12 @@ enum ModelCheckups {
       let tokenizer = try tokenizer.required()
       let ids = tokenizer.encode(sample)
       guard try tokenizer.decode(ids, skipSpecials: true) == sample else {
-        return Checkup("tokenizer", .failed, "a sample text does not come back as it was", advice: "fetch the model again")
+        return Checkup(
+          "tokenizer", .failed, "a sample text does not come back as it was", advice: "fetch the model again")
       }
       return Checkup(
-        "tokenizer", .ok, "\(Format.grouped(tokenizer.vocabularySize)) ids; a sample text comes back from \(ids.count) tokens")
+        "tokenizer", .ok,
+        "\(Format.grouped(tokenizer.vocabularySize)) ids; a sample text comes back from \(ids.count) tokens")
     } catch {
       return Checkup("tokenizer", .warning, "\(error)", advice: "without it only --tokens can be used")
     }

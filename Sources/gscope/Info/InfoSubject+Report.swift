@@ -58,7 +58,8 @@ extension InfoSubject {
     return [
       .string("format", "format", checkpoint.format.rawValue), .count("parameters", "parameters", c.parameterCount),
       .count("layers", "layers", c.layers), .count("width", "residual width", c.width),
-      .count("query_heads", "query heads", c.queryHeads), .count("key_value_heads", "key and value heads", c.keyValueHeads),
+      .count("query_heads", "query heads", c.queryHeads),
+      .count("key_value_heads", "key and value heads", c.keyValueHeads),
       .count("head_dim", "head width", c.headDimension), .count("feed_forward", "MLP width", c.feedForward),
       .count("vocabulary", "vocabulary", c.vocabularySize), .count("sliding_window", "sliding window", c.slidingWindow),
       Fact(
@@ -68,7 +69,8 @@ extension InfoSubject {
       Fact(
         "weights", "stored as",
         .array(types.map { ["type": .string($0.type), "tensors": .integer($0.tensors), "bytes": .integer($0.bytes)] }),
-        types.map { "\($0.type) \(Format.bytes($0.bytes)) (\(Format.count($0.tensors, "tensor")))" }.joined(separator: ", ")),
+        types.map { "\($0.type) \(Format.bytes($0.bytes)) (\(Format.count($0.tensors, "tensor")))" }.joined(
+          separator: ", ")),
       .bytes("cache_bytes_1000_tokens", "keys and values of 1,000 tokens", cache),
       .bytes("memory_bytes", "memory for 1,000 tokens", bytes + cache + passBytes(c)),
     ]
@@ -91,7 +93,8 @@ extension InfoSubject {
       .count("input_width", "input width", shape.inputWidth), .count("output_width", "output width", shape.outputWidth),
       Fact("l0", "target L0", .optional(dictionary.targetL0), dictionary.targetL0.map { Format.short($0) } ?? "-"),
       Fact("model", "trained on", .optional(dictionary.modelName), dictionary.modelName ?? "-"),
-      .count("files", "files", shape.isMultiLayer ? shape.reads.count : 1), .bytes("bytes", "weights", dictionary.byteCount),
+      .count("files", "files", shape.isMultiLayer ? shape.reads.count : 1),
+      .bytes("bytes", "weights", dictionary.byteCount),
       Fact(
         "streamed", "read from disk as used", .bool(dictionary.isStreamed),
         dictionary.isStreamed ? "yes: larger than half of the memory" : "no"),
@@ -108,13 +111,14 @@ extension InfoSubject {
       Fact("model_sha256", "model SHA-256", .optional(suite.model.sha256), suite.model.sha256 ?? "-"),
       Fact(
         "dictionaries", "dictionaries",
-        .array(suite.entries.map { entry in
-          [
-            "name": .string(entry.name), "kind": .string(entry.kind.rawValue),
-            "sites": .array(entry.sites.map { .string("\($0)") }), "width": .integer(entry.width),
-            "l0": .optional(entry.l0), "affine": .bool(entry.isAffine),
-          ]
-        }), Format.grouped(suite.entries.count)),
+        .array(
+          suite.entries.map { entry in
+            [
+              "name": .string(entry.name), "kind": .string(entry.kind.rawValue),
+              "sites": .array(entry.sites.map { .string("\($0)") }), "width": .integer(entry.width),
+              "l0": .optional(entry.l0), "affine": .bool(entry.isAffine),
+            ]
+          }), Format.grouped(suite.entries.count)),
     ]
   }
 
@@ -124,13 +128,14 @@ extension InfoSubject {
       .string("format", "format", format), .bytes("bytes", "bytes", types.reduce(0) { $0 + $1.bytes }),
       Fact(
         "tensors", "tensors",
-        .array(try source.names.map { name in
-          let info = try source.info(name)
-          return [
-            "name": .string(name), "type": .string(info.typeName), "shape": .array(info.shape.map { .integer($0) }),
-            "bytes": .integer(info.byteCount),
-          ]
-        }), Format.grouped(source.names.count)),
+        .array(
+          try source.names.map { name in
+            let info = try source.info(name)
+            return [
+              "name": .string(name), "type": .string(info.typeName), "shape": .array(info.shape.map { .integer($0) }),
+              "bytes": .integer(info.byteCount),
+            ]
+          }), Format.grouped(source.names.count)),
     ]
   }
 

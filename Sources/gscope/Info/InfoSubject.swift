@@ -24,13 +24,16 @@ enum InfoSubject {
   private static func folder(_ url: URL) throws -> InfoSubject {
     let names = Set(try FileManager.default.contentsOfDirectory(atPath: url.path))
     if names.contains("suite.json") { return .suite(try Suite(contentsOf: url)) }
-    if names.contains("params.safetensors") || names.contains("params.npz") || names.contains("params_layer_0.safetensors") {
+    if names.contains("params.safetensors") || names.contains("params.npz")
+      || names.contains("params_layer_0.safetensors")
+    {
       return try dictionary(url)
     }
     if names.contains("config.json") { return .model(try GemmaCheckpoint(url)) }
     throw CommandError.input(
       source: url.path,
-      reason: "is neither a model (config.json), a dictionary (params*.safetensors, params.npz) nor a suite (suite.json)")
+      reason:
+        "is neither a model (config.json), a dictionary (params*.safetensors, params.npz) nor a suite (suite.json)")
   }
 
   private static func file(_ url: URL) throws -> InfoSubject {

@@ -2,8 +2,8 @@ import Checkpoints
 import Foundation
 import Tensors
 
-/// The file that `--save` names: arrays of one or several texts, written as they are computed, in place only when all of
-/// them are complete.
+/// The file that `--save` names: arrays of one or several texts, written as they are computed, in place only when all
+/// of them are complete.
 final class ArrayFile {
   private let path: String
   private let writer: SafetensorsWriter

@@ -38,7 +38,8 @@ struct FeatureReading {
       let inputs = try activations(dictionary.shape.reads)
       let (code, outputs) = try dictionary.reconstruct(inputs)
       let statistics = try DictionaryStatistics.measure(
-        dictionary.shape, code: code, targets: try activations(dictionary.shape.writes), outputs: outputs, rows: counted)
+        dictionary.shape, code: code, targets: try activations(dictionary.shape.writes), outputs: outputs, rows: counted
+      )
       try progress.advance(by: Double(text.count) / steps)
       return Part(code: code, statistics: statistics, outputs: keepsOutputs ? outputs : [])
     }
@@ -90,7 +91,9 @@ extension FeatureReading {
       let statistics = part.statistics
       try StandardOutput.line(
         "\(TextStyle.bold.apply(dictionary.name)): \(dictionary.shape)\n"
-          + "L0 \(Format.decimal(statistics.l0, 1)), FVU \(Format.percent(statistics.fvu)) over \(Format.count(statistics.tokens, "token"))")
+          + "L0 \(Format.decimal(statistics.l0, 1)), FVU \(Format.percent(statistics.fvu)) "
+          + "over \(Format.count(statistics.tokens, "token"))"
+      )
       var table = TextTable([.init("#", .right), .init("token"), .init("on", .right), .init("strongest features")])
       for position in text.ids.indices {
         let features = part.code.active(inRow: position, limit: topK == 0 ? nil : topK).map { feature in

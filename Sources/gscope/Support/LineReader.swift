@@ -1,7 +1,7 @@
 import Foundation
 
-/// The bytes of a file or, for `-`, of the standard input, whole or line by line as they come. Waiting for input ends with
-/// Ctrl-C.
+/// The bytes of a file or, for `-`, of the standard input, whole or line by line as they come. Waiting for input ends
+/// with Ctrl-C.
 final class LineReader {
   let path: String
   private let descriptor: Int32

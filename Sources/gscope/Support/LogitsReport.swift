@@ -57,19 +57,24 @@ struct LogitsReport {
   func members(_ writer: TokenWriter) -> [(key: String, value: JSONValue)] {
     [
       ("loss", .optional(loss)),
-      ("positions", .array(positions.map { position in
-        [
-          "position": .integer(position), "logprob": .optional(logprob(position)),
-          "top": predictions[position]?.json(writer) ?? [],
-        ]
-      })),
+      (
+        "positions",
+        .array(
+          positions.map { position in
+            [
+              "position": .integer(position), "logprob": .optional(logprob(position)),
+              "top": predictions[position]?.json(writer) ?? [],
+            ]
+          })
+      ),
     ]
   }
 
   func show(_ opened: OpenedModel) throws {
     let writer = TokenWriter(tokenizer: opened.tokenizer.value)
     if positions.count == 1, let position = positions.first, let prediction = predictions[position] {
-      try StandardOutput.line("after \(TextStyle.accent.apply(writer.visible(text.ids[position]))) (position \(position)):")
+      try StandardOutput.line(
+        "after \(TextStyle.accent.apply(writer.visible(text.ids[position]))) (position \(position)):")
       var table = TextTable([.init(""), .init("next"), .init("probability", .right), .init("logprob", .right)])
       for (rank, next) in prediction.top.enumerated() {
         table.add([
@@ -81,7 +86,7 @@ struct LogitsReport {
     } else {
       try showAll(writer)
     }
-    if let loss {
+    if positions.count > 1, let loss {
       try StandardOutput.line("loss \(Format.decimal(loss, 4)) nats a token, perplexity \(Format.short(exp(loss)))")
     }
   }

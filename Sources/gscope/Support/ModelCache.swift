@@ -49,7 +49,9 @@ struct ModelCache {
     let places = folders.map(\.relativePath).joined(separator: " and ")
     guard !found.isEmpty else {
       throw CommandError.model(
-        "no model: name one with --model PATH, or run 'make demo', which puts Gemma 3 270M into models/ (looked in \(places))")
+        "no model: name one with --model PATH, or run 'make demo', which puts Gemma 3 270M into models/ "
+          + "(looked in \(places))"
+      )
     }
     throw CommandError.model("several models: choose one with --model: \(found.map(\.name).joined(separator: ", "))")
   }
@@ -65,7 +67,8 @@ struct ModelCache {
         throw CommandError.model("\(flag) '\(text)' fits several: \(matches.map(\.name).joined(separator: ", "))")
       }
     }
-    let known = found.isEmpty ? "; run 'make demo' to get one" : "; there are \(found.map(\.name).joined(separator: ", "))"
+    let known =
+      found.isEmpty ? "; run 'make demo' to get one" : "; there are \(found.map(\.name).joined(separator: ", "))"
     throw CommandError.model("\(flag) '\(text)': no such file, folder or model\(known)")
   }
 }

@@ -56,9 +56,11 @@ struct LoadedTokenizer {
       let file = url.appending(path: "tokenizer.json")
       if isFolder.boolValue, !FileManager.default.fileExists(atPath: file.path) {
         throw CommandError.file(
-          path: file.path, reason: "the model's folder has no tokenizer, so text cannot be read; --tokens works without")
+          path: file.path, reason: "the model's folder has no tokenizer, so text cannot be read; --tokens works without"
+        )
       }
-      value = isFolder.boolValue || url.pathExtension == "json"
+      value =
+        isFolder.boolValue || url.pathExtension == "json"
         ? try GemmaTokenizer(contentsOf: url) : try GemmaTokenizer(gguf: gguf ?? GGUFFile(url))
       problem = ""
     } catch {

@@ -9,9 +9,10 @@ struct Prediction {
   let following: Float?
 
   func json(_ writer: TokenWriter) -> JSONValue {
-    .array(top.map {
-      ["id": .integer(Int($0.id)), "piece": writer.piece($0.id), "logprob": .float($0.logprob)]
-    })
+    .array(
+      top.map {
+        ["id": .integer(Int($0.id)), "piece": writer.piece($0.id), "logprob": .float($0.logprob)]
+      })
   }
 }
 

@@ -2,7 +2,9 @@ import ArgumentParser
 
 /// Where a command's text comes from: exactly one of five.
 struct TextOptions: ParsableArguments {
-  @Option(name: .shortAndLong, parsing: .unconditional, help: ArgumentHelp("The text itself; <bos> comes first.", valueName: "text"))
+  @Option(
+    name: .shortAndLong, parsing: .unconditional,
+    help: ArgumentHelp("The text itself; <bos> comes first.", valueName: "text"))
   var text: String?
 
   @Option(
@@ -24,7 +26,7 @@ struct TextOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Many texts, one JSON object a line: {\"id\",\"text\"} or {\"id\",\"messages\"}. The output is JSON, one line each.",
+      "Many texts, one JSON object a line: {\"id\",\"text\"} or {\"id\",\"messages\"}. The output is a line each.",
       valueName: "file"),
     completion: .file(extensions: ["jsonl"]))
   var texts: String?

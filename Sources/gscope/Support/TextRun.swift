@@ -29,7 +29,7 @@ struct TextRun {
   }
 
   /// Calls `body` for every text in order.
-  func forEach(_ body: (TokenizedText) throws -> Void) throws {
+  func each(_ body: (TokenizedText) throws -> Void) throws {
     if let collected { return try collected.forEach(body) }
     while let text = try next() { try body(text) }
   }

@@ -72,29 +72,32 @@ struct TokenWriter {
 
   /// `{"id","piece","text","start","end"}`, in conversations also `"role"` and `"turn"`.
   func json(_ text: TokenizedText) -> JSONValue {
-    .array(text.ids.indices.map { i in
-      let id = text.ids[i]
-      var members: [(key: String, value: JSONValue)] = [
-        ("id", .integer(Int(id))), ("piece", piece(id)), ("text", self.text(id)),
-        ("start", .optional(text.ranges?[i].lowerBound)), ("end", .optional(text.ranges?[i].upperBound)),
-      ]
-      if let speaker = text.speakers?[i] {
-        members += [("role", .string(speaker.role)), ("turn", .integer(speaker.turn))]
-      }
-      return .object(members)
-    })
+    .array(
+      text.ids.indices.map { i in
+        let id = text.ids[i]
+        var members: [(key: String, value: JSONValue)] = [
+          ("id", .integer(Int(id))), ("piece", piece(id)), ("text", self.text(id)),
+          ("start", .optional(text.ranges?[i].lowerBound)), ("end", .optional(text.ranges?[i].upperBound)),
+        ]
+        if let speaker = text.speakers?[i] {
+          members += [("role", .string(speaker.role)), ("turn", .integer(speaker.turn))]
+        }
+        return .object(members)
+      })
   }
 
   /// Tokens that were generated: no text to point into but their own.
   func json(_ ids: [Int32]) -> JSONValue {
     var position = 0
-    return .array(ids.map { id in
-      let start = position
-      position += (try? tokenizer?.decodeBytes([id]).count) ?? 0
-      return [
-        "id": .integer(Int(id)), "piece": piece(id), "text": text(id), "start": .optional(tokenizer.map { _ in start }),
-        "end": .optional(tokenizer.map { _ in position }),
-      ]
-    })
+    return .array(
+      ids.map { id in
+        let start = position
+        position += (try? tokenizer?.decodeBytes([id]).count) ?? 0
+        return [
+          "id": .integer(Int(id)), "piece": piece(id), "text": text(id),
+          "start": .optional(tokenizer.map { _ in start }),
+          "end": .optional(tokenizer.map { _ in position }),
+        ]
+      })
   }
 }

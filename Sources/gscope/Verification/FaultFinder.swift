@@ -34,19 +34,22 @@ struct FaultFinder {
     let code = try dictionary.encode(inputs)
     let outputs = try dictionary.decode(code, inputs: inputs)
     var variants = [
-      try measure("special tokens counted", "the figures it is compared with count <bos>", code, targets, outputs,
+      try measure(
+        "special tokens counted", "the figures it is compared with count <bos>", code, targets, outputs,
         rows: Array(ids.indices))
     ]
     if shape.isAffine, shape.inputWidth == shape.outputWidth {
       variants.append(
         try measure(
-          "affine skip transposed", "affine_skip_connection is stored transposed; it is used as x @ skip", code, targets,
+          "affine skip transposed", "affine_skip_connection is stored transposed; it is used as x @ skip", code,
+          targets,
           try transposedSkip(inputs, outputs)))
     }
     if shape.isMultiLayer {
       variants.append(
         try measure(
-          "decoder axis relative", "the decoder's layer axis counts from the feature's own layer; it should be absolute",
+          "decoder axis relative",
+          "the decoder's layer axis counts from the feature's own layer; it should be absolute",
           code, targets, try relativeAxis(code, inputs: inputs)))
     }
     for candidate in candidates {
@@ -60,20 +63,23 @@ struct FaultFinder {
       let (code, outputs) = try dictionary.reconstruct(ungained)
       variants.append(
         try measure(
-          "norm without gain", "it was trained on the norm's output before its gain (as Gemma Scope 1 transcoders)", code,
+          "norm without gain", "it was trained on the norm's output before its gain (as Gemma Scope 1 transcoders)",
+          code,
           targets, outputs))
     }
     if let ungained = try withoutGain(shape.writes, targets, part: .output), shape.reads != shape.writes {
       variants.append(
         try measure(
-          "target without gain", "it was trained to write the MLP's output before its second norm's gain", code, ungained,
+          "target without gain", "it was trained to write the MLP's output before its second norm's gain", code,
+          ungained,
           outputs))
     }
     return variants
   }
 
   private func measure(
-    _ name: String, _ meaning: String, _ code: DictionaryCode, _ targets: [Tensor], _ outputs: [Tensor], rows: [Int]? = nil
+    _ name: String, _ meaning: String, _ code: DictionaryCode, _ targets: [Tensor], _ outputs: [Tensor],
+    rows: [Int]? = nil
   ) throws -> Variant {
     let statistics = try DictionaryStatistics.measure(
       shape, code: code, targets: targets, outputs: outputs, rows: rows ?? self.rows)
@@ -99,7 +105,9 @@ extension FaultFinder {
       return fits ? moved : nil
     }
     func name(_ sites: [Site]) -> String {
-      guard sites.count > 1, let first = sites.first, let last = sites.last else { return sites.map(\.description).joined() }
+      guard sites.count > 1, let first = sites.first, let last = sites.last else {
+        return sites.map(\.description).joined()
+      }
       return "\(first) … \(last)"
     }
     var variants: [SiteVariant] = []
@@ -146,7 +154,8 @@ extension FaultFinder {
     let count = shape.writes.count
     let decoders = try (0..<count).map { try backend.upload(stored("w_dec", read: $0)) }
     return try (0..<count).map { write in
-      var sum = try shape.isAffine
+      var sum =
+        try shape.isAffine
         ? backend.matmul(inputs[write], backend.upload(stored("affine_skip_connection", read: write))) : nil
       for read in 0...write {
         let bias = read == 0 ? try backend.upload(stored("b_dec", read: write)) : nil

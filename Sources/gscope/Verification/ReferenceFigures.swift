@@ -10,8 +10,8 @@ struct ReferenceFigures {
   let fvu: Double?
   let deltaLoss: Double?
 
-  /// The figures measured when it was made (`training.json` beside it, under `card`), else the L0 it was trained for; nil
-  /// when nothing is known.
+  /// The figures measured when it was made (`training.json` beside it, under `card`), else the L0 it was trained for;
+  /// nil when nothing is known.
   init?(_ dictionary: SparseDictionary) throws {
     let isFile = dictionary.url.pathExtension == "npz" || dictionary.url.pathExtension == "safetensors"
     let folder = isFile ? dictionary.url.deletingLastPathComponent() : dictionary.url
@@ -54,7 +54,9 @@ struct ReferenceFigures {
   /// What is wrong with measured figures, in words; nil when they are as expected. Without a card a dictionary that
   /// misses more than half of the variance, or is off its target L0 by more than four times, is taken to be faulty.
   static func fault(_ measured: DictionaryStatistics, against reference: ReferenceFigures?) -> String? {
-    guard let fvu = measured.fvu, let l0 = measured.l0 else { return "the activations do not vary, so nothing can be said" }
+    guard let fvu = measured.fvu, let l0 = measured.l0 else {
+      return "the activations do not vary, so nothing can be said"
+    }
     let limit = reference?.fvu.map { $0 * 2 + 0.02 } ?? 0.5
     if !(fvu <= limit) {
       let expected = reference?.fvu.map { "the card says \(Format.percent($0))" } ?? "expected below 50 %"
@@ -72,8 +74,10 @@ struct ReferenceFigures {
   /// Published for Gemma 3 1B (pretrained) on tiny prompts, in a third party's run of the official Gemma Scope 2
   /// tutorial; the technical paper has figures without tables. Not yet repeated with this program.
   static let published: [(what: String, l0: String, fvu: String, deltaLoss: String)] = [
-    ("resid_post.22 65k medium", "69.9", "2.27 %", "+0.167"), ("mlp_out.17 16k medium", "121.6", "17.1 %", "-"),
-    ("attn_out.17 16k medium", "108.4", "9.99 %", "-"), ("crosscoder 262k medium (4 layers)", "75.6", "4.49 %", "+0.15 … +0.80"),
+    ("resid_post.22 65k medium", "69.9", "2.27 %", "+0.167"),
+    ("mlp_out.17 16k medium, fed layer 22", "121.6", "17.1 %", "-"),
+    ("attn_out.17 16k medium, fed layer 22", "108.4", "9.99 %", "-"),
+    ("crosscoder 262k medium (4 layers)", "75.6", "4.49 %", "+0.15 … +0.80"),
     ("clt 262k big affine (26 layers)", "258", "30.7 %", "-0.05 … +0.04"),
   ]
 }

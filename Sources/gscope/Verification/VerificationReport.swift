@@ -34,19 +34,30 @@ struct VerificationReport {
       ("tokens", .integer(statistics.tokens)), ("l0", .optional(statistics.l0)), ("fvu", .optional(statistics.fvu)),
       ("fvu_with_special_tokens", .optional(verification.withSpecials.fvu)), ("loss", .optional(verification.loss)),
       ("delta_loss", .optional(verification.deltaLoss)),
-      ("sites", .array(verification.sites.map {
-        ["site": .string("\($0.site)"), "fvu": .optional($0.fvu), "delta_loss": .optional($0.deltaLoss)]
-      })),
-      ("reference", reference.map {
-        [
-          "source": .string($0.source), "l0": .optional($0.l0), "fvu": .optional($0.fvu),
-          "delta_loss": .optional($0.deltaLoss),
-        ]
-      } ?? nil),
+      (
+        "sites",
+        .array(
+          verification.sites.map {
+            ["site": .string("\($0.site)"), "fvu": .optional($0.fvu), "delta_loss": .optional($0.deltaLoss)]
+          })
+      ),
+      (
+        "reference",
+        reference.map {
+          [
+            "source": .string($0.source), "l0": .optional($0.l0), "fvu": .optional($0.fvu),
+            "delta_loss": .optional($0.deltaLoss),
+          ]
+        } ?? nil
+      ),
       ("ok", .bool(fault == nil)), ("likely_fault", .optional(likelyFault?.meaning)), ("verdict", .string(verdict)),
-      ("variants", .array(variants.map {
-        ["name": .string($0.name), "l0": .optional($0.l0), "fvu": .optional($0.fvu)]
-      })),
+      (
+        "variants",
+        .array(
+          variants.map {
+            ["name": .string($0.name), "l0": .optional($0.l0), "fvu": .optional($0.fvu)]
+          })
+      ),
     ])
   }
 
@@ -89,7 +100,8 @@ struct VerificationReport {
     var table = TextTable([.init("if instead"), .init("L0", .right), .init("FVU", .right)])
     for variant in variants {
       table.add([
-        .init(variant.name, variant.name == likelyFault?.name ? .warning : .plain), .init(Format.decimal(variant.l0, 1)),
+        .init(variant.name, variant.name == likelyFault?.name ? .warning : .plain),
+        .init(Format.decimal(variant.l0, 1)),
         .init(Format.percent(variant.fvu)),
       ])
     }

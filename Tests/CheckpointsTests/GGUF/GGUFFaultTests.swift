@@ -50,7 +50,8 @@ struct GGUFFaultTests {
     #expect(text { $0.valueCount = count }.contains("\(count) metadata values announced"))
     #expect(text { $0.tensorCount = count }.contains("\(count) tensors announced"))
     for type in [0, 4, 8, 9, 10] as [UInt32] {
-      #expect(text { $0.values[1].bytes = GGUFBytes.array(type, count: count, []) }.contains("array of \(count) elements"))
+      #expect(
+        text { $0.values[1].bytes = GGUFBytes.array(type, count: count, []) }.contains("array of \(count) elements"))
     }
     #expect(text { $0.values[0].bytes = GGUFBytes.integer(count) }.contains("\(count) bytes expected at byte"))
     #expect(
@@ -101,7 +102,8 @@ struct GGUFFaultTests {
     #expect(try file.tensor("b").bytes() == Array(24..<92))
 
     for bad in [0, 3, 48] as [UInt32] {
-      #expect(text { $0.set("general.alignment", uint32: bad) }.contains("'general.alignment' is \(bad), expected an uns"))
+      #expect(
+        text { $0.set("general.alignment", uint32: bad) }.contains("'general.alignment' is \(bad), expected an uns"))
     }
     #expect(text { $0.set("general.alignment", string: "32") }.contains("'general.alignment' is a string"))
     #expect(
@@ -117,7 +119,9 @@ struct GGUFFaultTests {
     builder.set("general.alignment", uint32: 1)
     builder.set("p", string: "")
     builder.alignment = 1
-    builder.tensors = [.init(name: "a", axes: [3, 2], type: 0, offset: 1), .init(name: "b", axes: [32], type: 8, offset: 25)]
+    builder.tensors = [
+      .init(name: "a", axes: [3, 2], type: 0, offset: 1), .init(name: "b", axes: [32], type: 8, offset: 25),
+    ]
     for padding in 0..<4 {
       builder.values[3].bytes = GGUFBytes.string([UInt8](repeating: 32, count: padding))
       let file = try gguf(builder.all)
@@ -152,15 +156,18 @@ struct GGUFFaultTests {
   }
 
   /// Sizes of blocks as the format fixes them, written down a second time.
-  @Test(arguments: [
-    (0, "F32", 1, 4), (1, "F16", 1, 2), (2, "Q4_0", 32, 18), (3, "Q4_1", 32, 20), (6, "Q5_0", 32, 22), (7, "Q5_1", 32, 24),
-    (8, "Q8_0", 32, 34), (9, "Q8_1", 32, 40), (10, "Q2_K", 256, 84), (11, "Q3_K", 256, 110), (12, "Q4_K", 256, 144),
-    (13, "Q5_K", 256, 176), (14, "Q6_K", 256, 210), (15, "Q8_K", 256, 292), (16, "IQ2_XXS", 256, 66),
-    (17, "IQ2_XS", 256, 74), (18, "IQ3_XXS", 256, 98), (19, "IQ1_S", 256, 50), (20, "IQ4_NL", 32, 18),
-    (21, "IQ3_S", 256, 110), (22, "IQ2_S", 256, 82), (23, "IQ4_XS", 256, 136), (24, "I8", 1, 1), (25, "I16", 1, 2),
-    (26, "I32", 1, 4), (27, "I64", 1, 8), (28, "F64", 1, 8), (29, "IQ1_M", 256, 56), (30, "BF16", 1, 2),
-    (34, "TQ1_0", 256, 54), (35, "TQ2_0", 256, 66), (39, "MXFP4", 32, 17), (40, "NVFP4", 64, 36), (41, "Q1_0", 128, 18),
-  ] as [(UInt32, String, UInt64, Int)])
+  @Test(
+    arguments: [
+      (0, "F32", 1, 4), (1, "F16", 1, 2), (2, "Q4_0", 32, 18), (3, "Q4_1", 32, 20), (6, "Q5_0", 32, 22),
+      (7, "Q5_1", 32, 24),
+      (8, "Q8_0", 32, 34), (9, "Q8_1", 32, 40), (10, "Q2_K", 256, 84), (11, "Q3_K", 256, 110), (12, "Q4_K", 256, 144),
+      (13, "Q5_K", 256, 176), (14, "Q6_K", 256, 210), (15, "Q8_K", 256, 292), (16, "IQ2_XXS", 256, 66),
+      (17, "IQ2_XS", 256, 74), (18, "IQ3_XXS", 256, 98), (19, "IQ1_S", 256, 50), (20, "IQ4_NL", 32, 18),
+      (21, "IQ3_S", 256, 110), (22, "IQ2_S", 256, 82), (23, "IQ4_XS", 256, 136), (24, "I8", 1, 1), (25, "I16", 1, 2),
+      (26, "I32", 1, 4), (27, "I64", 1, 8), (28, "F64", 1, 8), (29, "IQ1_M", 256, 56), (30, "BF16", 1, 2),
+      (34, "TQ1_0", 256, 54), (35, "TQ2_0", 256, 66), (39, "MXFP4", 32, 17), (40, "NVFP4", 64, 36),
+      (41, "Q1_0", 128, 18),
+    ] as [(UInt32, String, UInt64, Int)])
   func everyTypeIsSized(_ type: UInt32, _ name: String, _ size: UInt64, _ bytes: Int) throws {
     var builder = GGUFBytes()
     builder.tensors = [.init(name: "w", axes: [size * 3], type: type, offset: 0)]
@@ -175,7 +182,8 @@ struct GGUFFaultTests {
       #expect(fault { try file.tensor("w") }.contains("tensor 'w': ggml type \(name) is not supported, expected F64"))
     }
     builder.data.removeLast()
-    #expect(fault { try gguf(builder.all) }.contains("takes \(bytes * 3) bytes at 0 of the data, which has \(bytes * 3 - 1)"))
+    #expect(
+      fault { try gguf(builder.all) }.contains("takes \(bytes * 3) bytes at 0 of the data, which has \(bytes * 3 - 1)"))
   }
 
   @Test func everyPrefixIsRefused() throws {

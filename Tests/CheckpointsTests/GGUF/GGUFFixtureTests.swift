@@ -1,7 +1,7 @@
 import Checkpoints
 import Foundation
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Files written by ggml's Python package.
@@ -42,8 +42,10 @@ struct GGUFFixtureTests {
     #expect(try file.bool("tokenizer.ggml.add_bos_token"))
     #expect(try file.info("token_embd.weight").dtype == .q8_0)
     #expect(try file.info("token_embd.weight").shape == [300, 32])
-    #expect(try file.info("blk.0.ffn_down.weight") == TensorInfo(
-      shape: [32, 48], typeName: "F16", dtype: .f16, byteCount: 3072))
+    #expect(
+      try file.info("blk.0.ffn_down.weight")
+        == TensorInfo(
+          shape: [32, 48], typeName: "F16", dtype: .f16, byteCount: 3072))
     let tokens = try file.strings("tokenizer.ggml.tokens")
     #expect(tokens.count == 300)
     #expect(tokens.string(at: 2) == "<bos>")
@@ -52,7 +54,9 @@ struct GGUFFixtureTests {
   }
 }
 
-@Suite(.enabled(if: Fixtures.realModel?.pathExtension == "gguf", "needs a real Gemma 3 GGUF: set GSCOPE_MODEL or run `make demo`"))
+@Suite(
+  .enabled(
+    if: Fixtures.realModel?.pathExtension == "gguf", "needs a real Gemma 3 GGUF: set GSCOPE_MODEL or run `make demo`"))
 struct GGUFRealModelTests {
   @Test func opensInPlace() throws {
     let file = try GGUFFile(try #require(Fixtures.realModel))
@@ -66,7 +70,8 @@ struct GGUFRealModelTests {
     #expect(try file.integers("tokenizer.ggml.token_type").count == tokens.count)
     #expect(try file.info("token_embd.weight").shape == [tokens.count, width])
     let size = try #require(
-      FileManager.default.attributesOfItem(atPath: file.path)[.size] as? NSNumber).intValue
+      FileManager.default.attributesOfItem(atPath: file.path)[.size] as? NSNumber
+    ).intValue
     var total = 0
     for name in file.names {
       let tensor = try file.tensor(name)

@@ -9,12 +9,13 @@ struct GGUFMetadataTests {
     return try gguf(builder.all)
   }
 
-  @Test(arguments: [
-    (0, GGUFBytes.integer(UInt8.max), 255), (1, GGUFBytes.integer(Int8.min), -128),
-    (2, GGUFBytes.integer(UInt16.max), 65535), (3, GGUFBytes.integer(Int16.min), -32768),
-    (4, GGUFBytes.integer(UInt32.max), 4_294_967_295), (5, GGUFBytes.integer(Int32.min), -2_147_483_648),
-    (10, GGUFBytes.integer(UInt64(Int.max)), Int.max), (11, GGUFBytes.integer(Int64.min), Int.min),
-  ] as [(UInt32, [UInt8], Int)])
+  @Test(
+    arguments: [
+      (0, GGUFBytes.integer(UInt8.max), 255), (1, GGUFBytes.integer(Int8.min), -128),
+      (2, GGUFBytes.integer(UInt16.max), 65535), (3, GGUFBytes.integer(Int16.min), -32768),
+      (4, GGUFBytes.integer(UInt32.max), 4_294_967_295), (5, GGUFBytes.integer(Int32.min), -2_147_483_648),
+      (10, GGUFBytes.integer(UInt64(Int.max)), Int.max), (11, GGUFBytes.integer(Int64.min), Int.min),
+    ] as [(UInt32, [UInt8], Int)])
   func readsWholeNumbersOfEveryWidth(_ type: UInt32, _ bytes: [UInt8], _ value: Int) throws {
     #expect(try file("k", type, bytes).integer("k") == value)
     let array = GGUFBytes.array(type, count: 3, bytes + bytes + bytes)

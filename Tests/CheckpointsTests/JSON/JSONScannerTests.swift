@@ -24,10 +24,11 @@ struct JSONScannerTests {
       try scanner.object { key, scanner in
         switch try scanner.peek() {
         case .array: try scanner.array { seen.append("\(key)[\(try $0.double())]") }
-        case .object: try scanner.object { inner, scanner in
-          seen.append("\(key).\(inner)")
-          try scanner.skipValue()
-        }
+        case .object:
+          try scanner.object { inner, scanner in
+            seen.append("\(key).\(inner)")
+            try scanner.skipValue()
+          }
         case .string: seen.append("\(key)=\(try scanner.string())")
         case .bool: seen.append("\(key)=\(try scanner.bool())")
         case .number, .null: try scanner.skipValue()

@@ -45,7 +45,9 @@ struct DeflateEncoder {
     put(0, 2)
     bit = stream.count * 8
     let bytes = (0..<random.int(0...300)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
-    stream += [UInt8(bytes.count & 0xFF), UInt8(bytes.count >> 8), ~UInt8(bytes.count & 0xFF), ~UInt8(bytes.count >> 8)]
+    stream += [
+      UInt8(bytes.count & 0xFF), UInt8(bytes.count >> 8), ~UInt8(bytes.count & 0xFF), ~UInt8(bytes.count >> 8),
+    ]
     stream += bytes
     bit = stream.count * 8
     output += bytes
@@ -70,7 +72,9 @@ struct DeflateEncoder {
     put(19 - 4, 4)
     // Lengths of the code that codes the lengths.
     let lengthLengths = randomLengths(19, limit: 7)
-    for position in [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15] { put(lengthLengths[position], 3) }
+    for position in [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15] {
+      put(lengthLengths[position], 3)
+    }
     let codes = Self.codes(lengthLengths)
     func symbol(_ value: Int) { put(code: codes[value], lengthLengths[value]) }
     let lengths = literals + distances

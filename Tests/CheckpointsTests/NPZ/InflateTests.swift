@@ -82,15 +82,17 @@ struct InflateTests {
   }
 
   /// Bits, lowest first, as a hexadecimal dump of the bytes.
-  @Test(arguments: [
-    ([], Inflate.Fault.truncated), ([0x07], .invalidBlock), ([0x01], .truncated), ([0x01, 1, 0, 0, 0, 9], .invalidBlock),
-    ([0x01, 5, 0, 0xFA, 0xFF, 1], .truncated), ([0x03], .truncated),
-    ([0x03 | 0b01000000, 0b00000110], .invalidDistance),  // fixed block: length 3 from distance 1 of nothing
-    ([0x05, 0xFF, 0xFF], .invalidCode),  // 288 literal codes announced
-    ([0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00], .invalidCode),  // no code for the lengths
-    ([0x05, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], .invalidCode),  // left over patterns
-    ([0x05, 0xE0, 0x49, 0x92, 0x24, 0x49, 0x92, 0x24, 0x49, 0x92, 0x24], .invalidCode),  // 19 codes of one bit
-  ] as [([UInt8], Inflate.Fault)])
+  @Test(
+    arguments: [
+      ([], Inflate.Fault.truncated), ([0x07], .invalidBlock), ([0x01], .truncated),
+      ([0x01, 1, 0, 0, 0, 9], .invalidBlock),
+      ([0x01, 5, 0, 0xFA, 0xFF, 1], .truncated), ([0x03], .truncated),
+      ([0x03 | 0b01000000, 0b00000110], .invalidDistance),  // fixed block: length 3 from distance 1 of nothing
+      ([0x05, 0xFF, 0xFF], .invalidCode),  // 288 literal codes announced
+      ([0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00], .invalidCode),  // no code for the lengths
+      ([0x05, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], .invalidCode),  // left over patterns
+      ([0x05, 0xE0, 0x49, 0x92, 0x24, 0x49, 0x92, 0x24, 0x49, 0x92, 0x24], .invalidCode),  // 19 codes of one bit
+    ] as [([UInt8], Inflate.Fault)])
   func namesTheFault(_ packed: [UInt8], _ fault: Inflate.Fault) {
     #expect(throws: fault) { try inflate(packed, count: 100) }
   }

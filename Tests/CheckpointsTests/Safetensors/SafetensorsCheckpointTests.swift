@@ -1,7 +1,7 @@
 import Checkpoints
 import Foundation
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 struct SafetensorsCheckpointTests {
@@ -31,12 +31,15 @@ struct SafetensorsCheckpointTests {
     try shard("m-1.safetensors", ["a": 1, "c": 3])
     try shard("m-2.safetensors", ["b": 2])
     try index(
-      #"{"metadata":{"total_size":12},"weight_map":{"a":"m-1.safetensors","b":"m-2.safetensors","c":"m-1.safetensors"}}"#)
+      #"{"metadata":{"total_size":12},"weight_map":{"a":"m-1.safetensors","b":"m-2.safetensors","c":"m-1.safetensors"}}"#
+    )
     let source = try SafetensorsCheckpoint(folder.url)
     #expect(source.names == ["a", "b", "c"])
     #expect(source.files.count == 2)
     #expect(source.contains("c") && !source.contains("d"))
-    for (name, value) in ["a": 1, "b": 2, "c": 3] as [String: Float] { #expect(try source.tensor(name).read() == [value]) }
+    for (name, value) in ["a": 1, "b": 2, "c": 3] as [String: Float] {
+      #expect(try source.tensor(name).read() == [value])
+    }
   }
 
   @Test func aFolderWithoutWeightsIsNamed() {

@@ -1,15 +1,17 @@
 import Checkpoints
 import Foundation
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 struct SafetensorsFaultTests {
   /// A header of one tensor `w` and what the error must say.
   @Test(arguments: [
     (#"{"w":{"dtype":"F99","shape":[2],"data_offsets":[0,8]}}"#, "tensor 'w': unknown dtype 'F99'"),
-    (#"{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}"#,
-     "tensor 'w': given twice"),
+    (
+      #"{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}"#,
+      "tensor 'w': given twice"
+    ),
     (#"{"w":{"shape":[2],"data_offsets":[0,8]}}"#, "tensor 'w': no 'dtype'"),
     (#"{"w":{"dtype":"F32","data_offsets":[0,8]}}"#, "tensor 'w': no 'shape'"),
     (#"{"w":{"dtype":"F32","shape":[2]}}"#, "tensor 'w': no 'data_offsets'"),
@@ -25,10 +27,14 @@ struct SafetensorsFaultTests {
     (#"{"w":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}"#, "ends at byte 16 of the data, which has 8"),
     (#"{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, "8 bytes of data, the tensors take 4"),
     (#"{"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, "starts at byte 4 of the data, expected 0"),
-    (#"{"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
-     "tensor 'w': starts at byte 4 of the data, expected 8"),
-    (#"{"v":{"dtype":"I8","shape":[3],"data_offsets":[0,3]},"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
-     "tensor 'w': starts at byte 4 of the data, expected 3"),
+    (
+      #"{"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+      "tensor 'w': starts at byte 4 of the data, expected 8"
+    ),
+    (
+      #"{"v":{"dtype":"I8","shape":[3],"data_offsets":[0,3]},"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+      "tensor 'w': starts at byte 4 of the data, expected 3"
+    ),
     (#"{"w":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}"#, "impossible shape [-2]"),
     (#"{"w":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}"#, "impossible shape"),
     (#"{"w":{"dtype":"F32","shape":[9223372036854775807,2],"data_offsets":[0,8]}}"#, "impossible shape"),
@@ -55,9 +61,10 @@ struct SafetensorsFaultTests {
     #expect(text.hasPrefix("a.safetensors: "))
   }
 
-  @Test(arguments: [
-    1000, 100_000_000, 100_000_001, 1 << 31, 1 << 32, 1 << 62, 1 << 63, UInt64.max - 7, UInt64.max,
-  ] as [UInt64])
+  @Test(
+    arguments: [
+      1000, 100_000_000, 100_000_001, 1 << 31, 1 << 32, 1 << 62, 1 << 63, UInt64.max - 7, UInt64.max,
+    ] as [UInt64])
   func refusesAHeaderLongerThanTheFile(_ length: UInt64) {
     let text = fault { try safetensors(safetensorsBytes("{}", length: length)) }
     #expect(text.contains("header of \(length) bytes"), "\(text)")

@@ -1,7 +1,7 @@
 import Checkpoints
 import Foundation
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 struct SafetensorsPythonTests {
@@ -9,8 +9,12 @@ struct SafetensorsPythonTests {
     let file = try safetensors([UInt8](base64: SafetensorsPythonFile.base64))
     #expect(file.metadata == ["format": "pt"])
     for dtype in SafetensorsRoundTripTests.dtypes {
-      let name = "a_" + [DType.f64: "float64", .f32: "float32", .bf16: "bfloat16", .f16: "float16", .i8: "int8",
-        .i32: "int32", .i64: "int64"][dtype, default: ""]
+      let name =
+        "a_"
+        + [
+          DType.f64: "float64", .f32: "float32", .bf16: "bfloat16", .f16: "float16", .i8: "int8",
+          .i32: "int32", .i64: "int64",
+        ][dtype, default: ""]
       let tensor = try file.tensor(name)
       #expect(tensor.dtype == dtype && tensor.shape == [3])
       let isWide = dtype == .i32 || dtype == .i64

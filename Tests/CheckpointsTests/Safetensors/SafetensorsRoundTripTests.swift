@@ -1,7 +1,7 @@
 import Checkpoints
 import Foundation
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 struct SafetensorsRoundTripTests {
@@ -59,7 +59,8 @@ struct SafetensorsRoundTripTests {
   @Test func misalignedTensorsAreCopied() throws {
     let values: [Float] = [1.5, -2, 3]
     let data: [UInt8] = [9] + Array(littleEndian: values)
-    let header = #"{"b":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"F32","shape":[3],"data_offsets":[1,13]}}"#
+    let header =
+      #"{"b":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"F32","shape":[3],"data_offsets":[1,13]}}"#
     for padding in 0..<8 {
       let file = try safetensors(safetensorsBytes(header + String(repeating: " ", count: padding), data: data))
       let tensor = try file.tensor("w")

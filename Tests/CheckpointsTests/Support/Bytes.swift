@@ -20,7 +20,9 @@ extension [UInt8] {
     self = values.flatMap { value in Swift.withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
   }
 
-  init(base64 text: String) throws { self = Array(try #require(Data(base64Encoded: text, options: .ignoreUnknownCharacters))) }
+  init(base64 text: String) throws {
+    self = Array(try #require(Data(base64Encoded: text, options: .ignoreUnknownCharacters)))
+  }
 }
 
 /// The text of the `CheckpointError` that `body` throws; anything else is recorded as a failure.
