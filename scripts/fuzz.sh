@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of untrusted files with libFuzzer and AddressSanitizer for SECONDS each.
+# Fuzzes the readers of untrusted files with libFuzzer and AddressSanitizer for SECONDS_EACH seconds each.
 source "$(dirname "$0")/common.sh"
 
 seconds=${SECONDS_EACH:-60}
 export GSCOPE_FUZZ=1
+# SwiftPM passes only the last of several --sanitize flags on, and dead-stripping would drop the coverage counters.
+flags=(-c release --scratch-path .build-fuzz --sanitize fuzzer -Xswiftc -sanitize=fuzzer,address --disable-dead-strip)
 for target in FuzzSafetensors FuzzGGUF FuzzNPZ FuzzTokenizer FuzzConfiguration; do
   step "$target for $seconds s"
-  swift build -c release --scratch-path .build-fuzz --sanitize fuzzer --sanitize address --product "$target"
+  swift build "${flags[@]}" --product "$target"
   corpus=.build-fuzz/corpus/$target
   mkdir -p "$corpus"
   seeds=()

@@ -42,7 +42,9 @@ private func exercise(_ tokenizer: GemmaTokenizer, _ bytes: UnsafeRawBufferPoint
       end = range.upperBound
     }
     precondition(end == text.utf8.count, "ranges do not cover the text")
-    guard let decoded = try? tokenizer.decodeBytes(encoding.ids.dropFirst()) else { preconditionFailure("cannot decode") }
+    guard let decoded = try? tokenizer.decodeBytes(encoding.ids.dropFirst()) else {
+      preconditionFailure("cannot decode")
+    }
     _ = decoded.count
   }
 }

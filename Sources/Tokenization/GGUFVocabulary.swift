@@ -100,7 +100,9 @@ struct GGUFVocabularyReader {
   mutating func finish() throws -> TokenizerVocabulary {
     let bytes = try TokenizerVocabulary.byteIDs(pieces, source: file, field: Self.piecesField)
     for id in bytes {
-      guard kinds[Int(id)] == .normal else { throw invalid("the byte piece of id \(id) is a control or user-defined piece") }
+      guard kinds[Int(id)] == .normal else {
+        throw invalid("the byte piece of id \(id) is a control or user-defined piece")
+      }
       kinds[Int(id)] = .byte
     }
     return TokenizerVocabulary(

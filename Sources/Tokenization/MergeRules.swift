@@ -64,7 +64,9 @@ struct MergeTable: Sendable {
     var index = Self.hash(pair) & mask
     while true {
       let slot = slots[index]
-      if slot.pair == pair { return slot.product < 0 ? .none : MergeRules.Merge(rank: slot.rank, product: slot.product) }
+      if slot.pair == pair {
+        return slot.product < 0 ? .none : MergeRules.Merge(rank: slot.rank, product: slot.product)
+      }
       if slot.pair == Self.free { return .none }
       index = (index + 1) & mask
     }

@@ -26,7 +26,11 @@ struct PieceTable: Sendable {
     slots = Array(repeating: 0, count: capacity.nextPowerOf2 * 2)
   }
 
-  enum Insertion { case done, duplicatePiece(Int32), duplicateID, tooLarge, empty }
+  enum Insertion {
+    case done
+    case duplicatePiece(Int32)
+    case duplicateID, tooLarge, empty
+  }
 
   /// Adds a piece; `id` must be in 0 ..< `maximumCount`.
   mutating func insert(_ bytes: UnsafeBufferPointer<UInt8>, id: Int) -> Insertion {

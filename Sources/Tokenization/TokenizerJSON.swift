@@ -51,7 +51,9 @@ struct TokenizerJSONReader {
 
   init(file: String) { self.file = file }
 
-  func invalid(_ field: String, _ reason: String) -> TokenizerError { .invalid(file: file, field: field, reason: reason) }
+  func invalid(_ field: String, _ reason: String) -> TokenizerError {
+    .invalid(file: file, field: field, reason: reason)
+  }
 
   mutating func read(_ bytes: UnsafeRawBufferPointer) throws -> TokenizerVocabulary {
     var scanner = JSONScanner(bytes)
@@ -96,7 +98,9 @@ struct TokenizerJSONReader {
         }
       }
     }
-    if let gap = pieces.firstGap { throw invalid("model.vocab", "no piece has id \(gap), but \(pieces.count - 1) is used") }
+    if let gap = pieces.firstGap {
+      throw invalid("model.vocab", "no piece has id \(gap), but \(pieces.count - 1) is used")
+    }
     var kinds = [PieceKind](repeating: .normal, count: pieces.count)
     for token in addedTokens { kinds[token.id] = token.special ? .special : .added }
     let bytes = try TokenizerVocabulary.byteIDs(pieces, source: file, field: "model.vocab")

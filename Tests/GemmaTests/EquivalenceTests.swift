@@ -79,6 +79,18 @@ import Testing
     #expect(session.count == tokens.count)
   }
 
+  /// A pass that only captures an early site still fills the caches of later layers.
+  @Test func capturingWithASessionKeepsItWhole() throws {
+    let model = try TinyGemma.model()
+    let session = try model.makeSession()
+    let (head, tail) = (Array(prompts[0].prefix(9)), Array(prompts[0].dropFirst(9)))
+    let captured = try model.forward([head], capture: [.residPost(0)], logits: .none, sessions: [session])
+    #expect(captured.activations[.residPost(0)]?.shape == [9, 32])
+    let step = try #require(try model.forward([tail], logits: .last, sessions: [session]).logits)
+    let whole = try #require(try model.forward([prompts[0]], logits: .last).logits)
+    expectClose(try step.read(), try whole.read(), rowLength: 300, tolerance: 2e-5, "after a capture")
+  }
+
   @Test func truncatingASessionTakesTokensBack() throws {
     let model = try TinyGemma.model()
     let session = try model.makeSession()

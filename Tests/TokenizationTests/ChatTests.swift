@@ -73,18 +73,22 @@ import Tokenization
     let plain = try read(#"{"messages":[{"role":"user","content":"a"},{"content":"b","role":"assistant"}],"x":[1]}"#)
     #expect(plain == ChatConversation([.init(.user, "a"), .init(.model, "b")], addGenerationPrompt: false))
     let parts = try read(
-      #"{"messages":[{"role":"user","content":[{"type":"text","text":" a "},{"type":"text","text":"b "}]}],"prefill":"p"}"#)
+      #"{"messages":[{"role":"user","content":[{"type":"text","text":" a "},{"type":"text","text":"b "}]}],"prefill":"p"}"#
+    )
     #expect(parts == ChatConversation([.init(.user, "ab")], prefill: "p"))
   }
 
   @Test(arguments: [
-    ("[]", "JSON"), ("{", "JSON"), ("{}", "messages"), (#"{"messages":{}}"#, "messages"), (#"{"messages":[1]}"#, "messages[0]"),
-    (#"{"messages":[{"content":"x"}]}"#, "messages[0].role"), (#"{"messages":[{"role":"user"}]}"#, "messages[0].content"),
+    ("[]", "JSON"), ("{", "JSON"), ("{}", "messages"), (#"{"messages":{}}"#, "messages"),
+    (#"{"messages":[1]}"#, "messages[0]"),
+    (#"{"messages":[{"content":"x"}]}"#, "messages[0].role"),
+    (#"{"messages":[{"role":"user"}]}"#, "messages[0].content"),
     (#"{"messages":[{"role":"tool","content":"x"}]}"#, "messages[0].role"),
     (#"{"messages":[{"role":"user","content":7}]}"#, "messages[0].content"),
     (#"{"messages":[{"role":"user","content":[{"type":"image"}]}]}"#, "messages[0].content[0]"),
     (#"{"messages":[{"role":"system","content":[]}]}"#, "messages[0].content"),
-    (#"{"messages":[],"add_generation_prompt":"yes"}"#, "add_generation_prompt"), (#"{"messages":[],"prefill":1}"#, "prefill"),
+    (#"{"messages":[],"add_generation_prompt":"yes"}"#, "add_generation_prompt"),
+    (#"{"messages":[],"prefill":1}"#, "prefill"),
   ])
   func badJSONIsNamed(_ json: String, _ location: String) throws {
     do {

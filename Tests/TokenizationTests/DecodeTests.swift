@@ -20,7 +20,9 @@ import Tokenization
   @Test(arguments: Subject.all)
   func streamingGivesTheWhole(_ subject: Subject) throws {
     let tokenizer = try subject.load()
-    let bytes = (0..<256).compactMap { tokenizer.id(of: "<0x\($0 < 16 ? "0" : "")\(String($0, radix: 16, uppercase: true))>") }
+    let bytes = (0..<256).compactMap {
+      tokenizer.id(of: "<0x\($0 < 16 ? "0" : "")\(String($0, radix: 16, uppercase: true))>")
+    }
     #expect(bytes.count == 256)
     var random = SeededRandom(seed: 6)
     for round in 0..<600 {

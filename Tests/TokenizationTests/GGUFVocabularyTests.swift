@@ -6,7 +6,9 @@ import Tokenization
   /// The least vocabulary that loads, and `more` after it.
   private func load(_ more: [(String, Int)] = [], without: String? = nil) throws -> GemmaTokenizer {
     var entries: [(String, Int)] = [("<pad>", 3), ("<eos>", 3), ("<bos>", 3), ("<unk>", 2), ("\u{2581}", 1)]
-    for value in 0..<256 { entries.append(("<0x\(value < 16 ? "0" : "")\(String(value, radix: 16, uppercase: true))>", 6)) }
+    for value in 0..<256 {
+      entries.append(("<0x\(value < 16 ? "0" : "")\(String(value, radix: 16, uppercase: true))>", 6))
+    }
     entries += more
     entries.removeAll { $0.0 == without }
     return try GemmaTokenizer(pieces: entries.map { Array($0.0.utf8) }, types: entries.map(\.1), file: "m.gguf")

@@ -87,14 +87,16 @@ import Tokenization
   }
 
   @Test func missingBytePiece() throws {
-    #expect(throws: TokenizerError.invalid(file: Self.file, field: "model.vocab", reason: "has no byte piece '<0x0A>'")) {
+    #expect(throws: TokenizerError.invalid(file: Self.file, field: "model.vocab", reason: "has no byte piece '<0x0A>'"))
+    {
       try Self.load { $0["model"] = $0["model"]?.replacing("\"<0x0A>\"", with: "\"<0x0G>\"") }
     }
   }
 
   @Test func fieldsGivenTwice() {
     #expect(throws: TokenizerError.invalid(file: Self.file, field: "decoder", reason: "is given twice")) {
-      let decoder = #""decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},"#
+      let decoder =
+        #""decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},"#
         + #"{"type":"ByteFallback"},{"type":"Fuse"}]}"#
       _ = try Self.load("{\(decoder),\(decoder)}".utf8)
     }

@@ -20,7 +20,9 @@ private struct SlowTokenizer {
     tokenizer = try GemmaTokenizer(contentsOf: url)
     let object = try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any] ?? [:]
     let merges = (object["model"] as? [String: Any])?["merges"] as? [[String]] ?? []
-    for (rank, merge) in merges.enumerated() { ranks[Pair(left: Array(merge[0].utf8), right: Array(merge[1].utf8))] = rank }
+    for (rank, merge) in merges.enumerated() {
+      ranks[Pair(left: Array(merge[0].utf8), right: Array(merge[1].utf8))] = rank
+    }
     for token in object["added_tokens"] as? [[String: Any]] ?? [] {
       let content = token["content"] as? String ?? ""
       added.append((Array(content.utf8), token["special"] as? Bool ?? false))
@@ -56,7 +58,9 @@ private struct SlowTokenizer {
       if vocabulary.contains(bytes) {
         pieces.append(bytes)
       } else {
-        for byte in bytes { pieces.append(Array("<0x\(byte < 16 ? "0" : "")\(String(byte, radix: 16, uppercase: true))>".utf8)) }
+        for byte in bytes {
+          pieces.append(Array("<0x\(byte < 16 ? "0" : "")\(String(byte, radix: 16, uppercase: true))>".utf8))
+        }
       }
     }
     while let best = pieces.indices.dropLast().compactMap({ index in

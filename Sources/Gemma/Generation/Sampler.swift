@@ -47,40 +47,30 @@ public struct Sampler: Sendable {
     }
   }
 
-  /// Tokens that can be drawn: in order of falling weight with their ids, or all with `ids` nil.
+  /// Tokens that can be drawn.
   private struct Candidates {
+    /// The token of each weight, largest first and equals by id; nil when the place is the id.
     var ids: [Int]?
-    /// exp((logit − largest) / temperature)
+    /// exp((logit − largest) / temperature); 0 for what cannot be drawn.
     var weights: [Double]
     var total: Double
   }
 
   private func candidates(_ logits: Tensor) throws -> Candidates {
     try Self.check(try backend.logSumExp(logits)[0])
-    let vocabulary = logits.count
-    if sampling.topK > 0, sampling.topK < vocabulary {
-      let best = try top(logits, sampling.topK)
-      return cut(best, of: best.total)
+    var candidates: Candidates
+    if sampling.topK > 0, sampling.topK < logits.count {
+      let best = try backend.topK(logits, sampling.topK)[0]
+      candidates = weigh(best.map(\.value))
+      candidates.ids = best.map(\.index)
+    } else {
+      candidates = weigh(try logits.read())
     }
-    let all = weights(try logits.read())
-    guard sampling.topP < 1 else { return all }
-    // Only as many of the largest are put in order as are needed for the share.
-    var count = min(64, vocabulary)
-    while true {
-      let best = try top(logits, count)
-      if best.total >= sampling.topP * all.total || count == vocabulary { return cut(best, of: all.total) }
-      count = min(count * 8, vocabulary)
-    }
-  }
-
-  private func top(_ logits: Tensor, _ count: Int) throws -> Candidates {
-    let best = try backend.topK(logits, count)[0]
-    var candidates = weights(best.map(\.value))
-    candidates.ids = best.map(\.index)
+    if sampling.topP < 1 { cut(&candidates) }
     return candidates
   }
 
-  private func weights(_ logits: [Float]) -> Candidates {
+  private func weigh(_ logits: [Float]) -> Candidates {
     let largest = Double(logits.max() ?? 0)
     var total = 0.0
     let weights = logits.map { logit in
@@ -94,18 +84,31 @@ public struct Sampler: Sendable {
     return Candidates(ids: nil, weights: weights, total: total)
   }
 
-  /// The fewest of `sorted` whose weights reach the share `topP` of `total`.
-  private func cut(_ sorted: Candidates, of total: Double) -> Candidates {
-    guard sampling.topP < 1 else { return sorted }
-    var kept = sorted
-    var sum = 0.0
-    for (place, weight) in sorted.weights.enumerated() {
-      sum += weight
-      guard sum >= sampling.topP * total else { continue }
-      kept.weights = Array(sorted.weights[...place])
-      kept.total = sum
-      break
+  /// Keeps the fewest weights, largest first and equals by place, whose sum reaches the share `topP`.
+  ///
+  /// Weights are first sorted into bins by exponent and leading bits, so that only one bin has to be put in order however
+  /// many tokens are kept. O(tokens).
+  private func cut(_ candidates: inout Candidates) {
+    func bin(_ weight: Double) -> Int { Int(truncatingIfNeeded: (1.0).bitPattern >> 46 - weight.bitPattern >> 46) }
+    let positive = candidates.weights.indices.filter { candidates.weights[$0] > 0 }
+    var sums = [Double](repeating: 0, count: bin(exp(-61)) + 1)
+    for place in positive { sums[bin(candidates.weights[place])] += candidates.weights[place] }
+    let wanted = sampling.topP * candidates.total
+    var kept = 0.0
+    guard let last = sums.firstIndex(where: { sum in
+      guard kept + sum < wanted else { return true }
+      kept += sum
+      return false
+    }) else { return }
+
+    let ordered = positive.filter { bin(candidates.weights[$0]) == last }
+      .sorted { (candidates.weights[$1], $0) < (candidates.weights[$0], $1) }
+    var dropped: [Int] = []
+    for place in ordered {
+      if kept < wanted { kept += candidates.weights[place] } else { dropped.append(place) }
     }
-    return kept
+    dropped += positive.filter { bin(candidates.weights[$0]) > last }
+    for place in dropped { candidates.weights[place] = 0 }
+    candidates.total = kept
   }
 }

@@ -5,7 +5,7 @@ extension GemmaModel {
   /// Runs the model over one or several sequences in one pass.
   ///
   /// Sequences may differ in length; nothing is padded. With `sessions` (one a sequence) the tokens continue what the
-  /// sessions have seen. The pass ends after the last site that is captured or visited when no logits are asked for.
+  /// sessions have seen. The pass ends after the last site that is captured or visited when neither logits nor sessions need more.
   /// - Throws: `GemmaError.input` for empty or unknown tokens or too many positions, `SiteError` for a site the model
   ///   does not have, and whatever `check` or a visitor throws; the sessions are then in an undefined state.
   public func forward(
@@ -95,9 +95,10 @@ struct ForwardPass {
     }
   }
 
-  /// The site after which nothing is needed any more; nil when logits are.
+  /// The site after which nothing is needed any more; nil when the pass must run to its end, for logits or because the
+  /// sessions need the keys and values of every layer.
   private var lastSite: Site? {
-    guard logits == .none else { return nil }
+    guard logits == .none, sessions == nil else { return nil }
     return model.shape.sites.last(where: isWanted)
   }
 
