@@ -60,7 +60,7 @@ if Context.environment["GSCOPE_FUZZ"] != nil {
     targets.append(
       .executableTarget(
         name: name, dependencies: ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"],
-        path: "Fuzz/\(name)", exclude: name == "FuzzTokenizer" ? [] : ["Seeds"],
+        path: "Fuzz/\(name)", exclude: ["Seeds"],
         swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]))
   }
 }

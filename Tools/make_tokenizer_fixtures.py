@@ -2,17 +2,19 @@
 
     python Tools/make_tokenizer_fixtures.py [--real tokenizer.json]
 
-`--real` names the tokenizer.json of a Gemma 3 (Tools/export_hf.py writes one from a GGUF); without it real-goldens.json is
-left as it is. Needs tokenizers, transformers and gguf. The same input gives the same files.
+`--real` names the tokenizer.json of a Gemma 3 (Tools/export_hf.py writes one from a GGUF); without it
+real-goldens.json is left as it is. Needs tokenizers, transformers and gguf. The same input gives the same files.
 """
 
 import argparse
 import json
 import random
+import re
+from collections import Counter
 from pathlib import Path
 
 import gguf
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 VERSION = 1
@@ -43,11 +45,11 @@ SCRIPTS = [
 ]
 
 CODE = [
-    "def f(x: int) -> str:\n    if x > 0:\n        return f\"{x!r}\"\n\telse:\n\t\tpass\n",
+    'def f(x: int) -> str:\n    if x > 0:\n        return f"{x!r}"\n\telse:\n\t\tpass\n',
     "for (int i = 0; i < n; ++i) { a[i] = b[i] * 0x1F + 3.14e-10f; } // done\r\n",
     "SELECT * FROM t WHERE a='b' AND c<>\"d\";\r\n\r\nGO\r\n",
     '{"key": [1, 2.5, -3e10, null, true], "nested": {"a\\u00e9": "\\n"}}',
-    "<div class=\"a\"> </div> <p>text</p> <b>bold</b> > </ > </b> >  </ >\u2581</ > </table></i>",
+    '<div class="a"> </div> <p>text</p> <b>bold</b> > </ > </b> >  </ >\u2581</ > </table></i>',
     "| a | b |\n|---|---|\n| 1 | 2 |\n\n```sh\n$ ls -la | grep '^d'\n```\n",
     "https://example.org/path?q=1&r=%20x#frag user@example.org C:\\Users\\x\\y.txt",
     "0 1 12 123 1234 12345 3.14159265358979 1,000,000 1e-5 0b1010 v1.2.3-rc4 12:34:56 2026-11-23",
@@ -55,16 +57,56 @@ CODE = [
 ]
 
 LOOKALIKES = [
-    "<start_of_turn", "<start_of_turn>", "<start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n",
-    "<start_of_turn><start_of_turn>", "<<start_of_turn>>", "< start_of_turn>", "<start_of_turn >",
-    "<unused1", "<unused1>", "<unused12>", "<unused>", "<unused99999>", "a<unused0>b", "<bos>x<eos>", "x<bos>",
-    "<pad><unk><mask>", "<0x0A>", "<0x0a>", "<0xZZ>", "[multimodal]", "[multimodal", "<b", "<b>", "</b", "<h1>x</h1>",
-    " <b> ", "\n<b>\n", "\u2581<b>\u2581", "<start_of_turn\u2581>", "<START_OF_TURN>", "<end_of_turn>\n\n\n<eos>",
+    "<start_of_turn",
+    "<start_of_turn>",
+    "<start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n",
+    "<start_of_turn><start_of_turn>",
+    "<<start_of_turn>>",
+    "< start_of_turn>",
+    "<start_of_turn >",
+    "<unused1",
+    "<unused1>",
+    "<unused12>",
+    "<unused>",
+    "<unused99999>",
+    "a<unused0>b",
+    "<bos>x<eos>",
+    "x<bos>",
+    "<pad><unk><mask>",
+    "<0x0A>",
+    "<0x0a>",
+    "<0xZZ>",
+    "[multimodal]",
+    "[multimodal",
+    "<b",
+    "<b>",
+    "</b",
+    "<h1>x</h1>",
+    " <b> ",
+    "\n<b>\n",
+    "\u2581<b>\u2581",
+    "<start_of_turn\u2581>",
+    "<START_OF_TURN>",
+    "<end_of_turn>\n\n\n<eos>",
 ]
 
 MARKS = [
-    "\u2581", "\u2581\u2581", " \u2581", "\u2581 ", " \u2581 ", "a\u2581b", "a \u2581b", "a\u2581 b", "\u2581\u2581\u2581a",
-    "x >\u2581</y", ">\u2581 </", "> \u2581</", "> </", ">  </", "x> </x> </x", "\u2581> </",
+    "\u2581",
+    "\u2581\u2581",
+    " \u2581",
+    "\u2581 ",
+    " \u2581 ",
+    "a\u2581b",
+    "a \u2581b",
+    "a\u2581 b",
+    "\u2581\u2581\u2581a",
+    "x >\u2581</y",
+    ">\u2581 </",
+    "> \u2581</",
+    "> </",
+    ">  </",
+    "x> </x> </x",
+    "\u2581> </",
 ]
 
 SMALL = ["", " ", "  ", "\n", "\r", "\r\n", "\r\n\r\n", "\t", "\0", "a", "é", "e\u0301", "😀", "\x7f", "\x01\x02\x1f"]
@@ -84,7 +126,10 @@ def seeded(count: int) -> list[str]:
     """Random strings over alphabets that meet at every kind of border."""
     generator = random.Random(20)
     alphabets = [
-        list("ab \n"), list("<>/b \u2581"), list("aàa\u0300 "), ["<", "start", "_of", "_turn", ">", "\n", " ", "x", "<b>", "</b>"],
+        list("ab \n"),
+        list("<>/b \u2581"),
+        list("aàa\u0300 "),
+        ["<", "start", "_of", "_turn", ">", "\n", " ", "x", "<b>", "</b>"],
         ["the", " ", "  ", "in", "er", "\n", "\t", "!", "é", "漢", "😀", "\r"],
     ]
     texts = []
@@ -92,9 +137,18 @@ def seeded(count: int) -> list[str]:
         alphabet = generator.choice(alphabets)
         texts.append("".join(generator.choice(alphabet) for _ in range(generator.randint(1, 60))))
     for _ in range(count // 4):
-        points = [generator.choice([generator.randint(0, 0x7F), generator.randint(0x80, 0x7FF), generator.randint(0x800, 0xD7FF),
-                                    generator.randint(0xE000, 0xFFFF), generator.randint(0x10000, 0x10FFFF)])
-                  for _ in range(generator.randint(1, 24))]
+        points = [
+            generator.choice(
+                [
+                    generator.randint(0, 0x7F),
+                    generator.randint(0x80, 0x7FF),
+                    generator.randint(0x800, 0xD7FF),
+                    generator.randint(0xE000, 0xFFFF),
+                    generator.randint(0x10000, 0x10FFFF),
+                ]
+            )
+            for _ in range(generator.randint(1, 24))
+        ]
         texts.append("".join(map(chr, points)))
     return texts
 
@@ -103,8 +157,17 @@ def long_texts() -> list[str]:
     generator = random.Random(30)
     word = "".join(generator.choice("etaoinshrdlu") for _ in range(900))
     return [
-        word, "a" * 700, "ab" * 350, "漢字" * 120, "é" * 200, "ก" * 150, "=" * 500, "0123456789" * 40, "ha" * 33 + " " + "ha" * 34,
-        " ".join(SCRIPTS), "\n\n".join(SCRIPTS[:6] + CODE),
+        word,
+        "a" * 700,
+        "ab" * 350,
+        "漢字" * 120,
+        "é" * 200,
+        "ก" * 150,
+        "=" * 500,
+        "0123456789" * 40,
+        "ha" * 33 + " " + "ha" * 34,
+        " ".join(SCRIPTS),
+        "\n\n".join(SCRIPTS[:6] + CODE),
     ]
 
 
@@ -113,8 +176,22 @@ def corpus() -> list[str]:
 
 
 INVALID = [
-    b"\xff", b"a\x80b", b"\xc3", b"\xc3(", b"\xe2\x96", b"\xe2\x96 x", b"\xf0\x9f\x98", b"\xf0\x9f\x98\xf0\x9f\x98\x80", b"\xed\xa0\x80",
-    b"\xc0\xaf", b"\xf4\x90\x80\x80", b"\xe0\x80\xaf", b"ok\xfe\xffok", b"\xf8\x88\x80\x80\x80", b"x\xe2\x82\n\xe2\x82\xac", b"\x80\x80\x80",
+    b"\xff",
+    b"a\x80b",
+    b"\xc3",
+    b"\xc3(",
+    b"\xe2\x96",
+    b"\xe2\x96 x",
+    b"\xf0\x9f\x98",
+    b"\xf0\x9f\x98\xf0\x9f\x98\x80",
+    b"\xed\xa0\x80",
+    b"\xc0\xaf",
+    b"\xf4\x90\x80\x80",
+    b"\xe0\x80\xaf",
+    b"ok\xfe\xffok",
+    b"\xf8\x88\x80\x80\x80",
+    b"x\xe2\x82\n\xe2\x82\xac",
+    b"\x80\x80\x80",
 ]
 
 
@@ -129,6 +206,26 @@ def derived_merges(vocabulary: list[str]) -> list[tuple[str, str]]:
     ]
 
 
+def train(texts: list[str], alphabet: int = 170, count: int = 350) -> tuple[list[str], list[str]]:
+    """The commonest characters, and byte-pair merges of them in the order they are found; ties by the text itself, so
+    that two runs agree (those of tokenizers' own trainer do not)."""
+    text = "\n".join(texts).replace(" ", MARK)
+    characters = Counter(text)
+    single = sorted(characters, key=lambda c: (-characters[c], c))[:alphabet]
+    words = [list(word) for word in re.findall(f"{MARK}*[^{MARK}\\n]+|\\n+", text)]
+    merged = []
+    while len(merged) < count:
+        pairs = Counter(pair for word in words for pair in zip(word, word[1:]) if all(p[0] in single for p in pair))
+        left, right = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        if left + right not in merged:
+            merged.append(left + right)
+        for word in words:
+            for i in range(len(word) - 1):
+                if word[i : i + 2] == [left, right]:
+                    word[i : i + 2] = [left + right]
+    return single, merged
+
+
 def tiny_vocabulary() -> tuple[list[str], list[int]]:
     """Pieces and SentencePiece types: 1 normal, 3 control, 4 user-defined, 6 byte."""
     control = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
@@ -138,28 +235,32 @@ def tiny_vocabulary() -> tuple[list[str], list[int]]:
     entries = [(p, 3) for p in control] + [("[multimodal]", 4)] + [(p, 3) for p in unused]
     entries += [("<start_of_turn>", 3), ("<end_of_turn>", 3)] + [(p, 4) for p in plain] + [(p, 6) for p in bytes_]
 
-    trainer = trainers.BpeTrainer(vocab_size=520, show_progress=False, initial_alphabet=[], limit_alphabet=170)
-    trained = Tokenizer(models.BPE())
-    trained.normalizer = normalizers.Replace(" ", MARK)
-    trained.pre_tokenizer = pre_tokenizers.Split(pre_tokenizers_pattern(), "isolated")
-    trained.train_from_iterator(SCRIPTS * 3 + CODE * 3, trainer)
-    by_id = sorted(trained.get_vocab().items(), key=lambda item: item[1])
-    merged = [piece for piece, _ in by_id if len(piece) > 1]
-    single = [piece for piece, _ in by_id if len(piece) == 1]
+    single, merged = train(SCRIPTS + CODE)
     # Both spellings of an accent, a piece that spans a space as Gemma's one does, and pieces that share prefixes.
-    extra = [f">{MARK}</", f">{MARK}", "</", "a\u0300", "à", "aa", "aaaa", "ab", "abab", "ba", "\t\t", "\u0300", f"a{MARK}b", ">", "<", "/"]
+    extra = [
+        f">{MARK}</",
+        f">{MARK}",
+        "</",
+        "a\u0300",
+        "à",
+        "aa",
+        "aaaa",
+        "ab",
+        "abab",
+        "ba",
+        "\t\t",
+        "\u0300",
+        f"a{MARK}b",
+        ">",
+        "<",
+        "/",
+    ]
     taken = {piece for piece, _ in entries}
     for piece in merged + extra + single + [MARK, "\t"]:
         if piece not in taken and "\n" not in piece:
             taken.add(piece)
             entries.append((piece, 1))
     return [piece for piece, _ in entries], [kind for _, kind in entries]
-
-
-def pre_tokenizers_pattern():
-    from tokenizers import Regex
-
-    return Regex(f"{MARK}*[^{MARK}\\n]+|\\n+")
 
 
 def build(vocabulary: list[str], types: list[int], merges: list[tuple[str, str]]) -> Tokenizer:
@@ -228,11 +329,18 @@ def system(text: str) -> dict:
 CHATS = [
     {"messages": [user("Hello")], "add_generation_prompt": True},
     {"messages": [user("Hello")]},
-    {"messages": [user("  \n trimmed \u00a0\u2003\x1c\n"), model("\tand this \r\n"), user("again")], "add_generation_prompt": True},
+    {
+        "messages": [user("  \n trimmed \u00a0\u2003\x1c\n"), model("\tand this \r\n"), user("again")],
+        "add_generation_prompt": True,
+    },
     {"messages": [system("Be brief."), user("Why is the sky blue?")], "add_generation_prompt": True},
     {"messages": [system("\n\n  not trimmed \n"), user("\nx\n")], "add_generation_prompt": True},
     {"messages": [system(""), user("empty system")]},
-    {"messages": [user("Name a colour."), model("Blue"), user("Another?")], "add_generation_prompt": True, "prefill": "Sure: "},
+    {
+        "messages": [user("Name a colour."), model("Blue"), user("Another?")],
+        "add_generation_prompt": True,
+        "prefill": "Sure: ",
+    },
     {"messages": [user("go on")], "add_generation_prompt": True, "prefill": "\n\nline"},
     {"messages": [user("go on")], "add_generation_prompt": True, "prefill": "  two spaces\n"},
     {"messages": [user("")], "add_generation_prompt": True},
@@ -269,7 +377,9 @@ def goldens(tokenizer: Tokenizer) -> dict:
     invalid = []
     for data in INVALID:
         repaired = data.decode("utf-8", "replace")
-        invalid.append({"hex": data.hex(), "text": repaired, "ids": tokenizer.encode(repaired, add_special_tokens=False).ids})
+        invalid.append(
+            {"hex": data.hex(), "text": repaired, "ids": tokenizer.encode(repaired, add_special_tokens=False).ids}
+        )
     return {"version": VERSION, "texts": texts, "invalid": invalid, "chats": chat_goldens(tokenizer)}
 
 

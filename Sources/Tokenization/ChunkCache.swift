@@ -1,5 +1,5 @@
-/// Remembers the tokens of short chunks of text, a word with the space before it as a rule. It grows to 16 MiB; from then
-/// on a chunk that needs the place of another takes it.
+/// Remembers the tokens of short chunks of text, a word with the space before it as a rule. It grows to 16 MiB; from
+/// then on a chunk that needs the place of another takes it.
 struct ChunkCache {
   /// Longest chunk kept, and most tokens it may have.
   static let maximumLength = 31

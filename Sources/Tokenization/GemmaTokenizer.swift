@@ -10,7 +10,7 @@ import Synchronization
 /// Safe to share between threads; each call takes scratch memory and a cache of its own from a pool.
 public final class GemmaTokenizer: Sendable {
   /// What the text of a special token (`<start_of_turn>`, `<eos>`, `<unused0>` …) in the input becomes. Added tokens
-  /// that are not special (runs of newlines, HTML tags) are found either way.
+  /// that are not special (runs of newlines, HTML tags, `<start_of_image>`) are found either way.
   public enum Specials: Sendable {
     /// The token itself. For files that hold rendered prompts.
     case parse

@@ -1,6 +1,7 @@
 /// The pieces of a vocabulary, by id and by bytes: one run of UTF-8 with offsets, and an open-addressing index over it.
 ///
-/// Pieces are bytes and never `String` keys, whose equality is canonical equivalence: Gemma tells `à` from `a` + U+0300.
+/// Pieces are bytes and never `String` keys, whose equality is canonical equivalence: Gemma tells `à` from `a` and
+/// U+0300.
 struct PieceTable: Sendable {
   /// More ids than any Gemma has by a factor of 16, few enough that a lying file cannot ask for much memory.
   static let maximumCount = 1 << 22

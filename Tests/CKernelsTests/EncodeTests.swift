@@ -22,6 +22,7 @@ import Testing
   /// Small whole numbers make every sum exact: the code must be the reference's, thresholds met exactly among it.
   @Test(arguments: [
     (1, 5, 300), (3, 64, 131), (8, 33, 4100), (9, 40, 129), (150, 17, 260), (30, 700, 128), (1040, 6, 40), (2, 1, 1),
+    (270, 2100, 40), (600, 16000, 3),
   ])
   func exactSums(m: Int, d: Int, width: Int) throws {
     var random = SeededRandom(seed: UInt64(m * width + d))

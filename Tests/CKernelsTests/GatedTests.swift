@@ -15,6 +15,8 @@ import Testing
     try check(.bf16, m: 1027, n: 130, k: 40, random: &random)
     try check(.f32, m: 270, n: 2100, k: 31, random: &random)
     try check(.f32, m: 300, n: 40, k: 1290, random: &random)
+    try check(.f16, m: 290, n: 35, k: 2500, random: &random)
+    try check(.f32, m: 600, n: 2, k: 16000, random: &random)
   }
 
   /// One input of 1 makes the weights themselves the arguments: the activation alone, to a few units in the last place.

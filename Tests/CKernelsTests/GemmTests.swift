@@ -18,8 +18,10 @@ import Testing
     try check(type, gs_layout(rawValue: layout), m: 17, n: 1, k: 1, random: &random)
   }
 
-  /// Past every block: stretches of k, strips of columns, blocks of rows.
-  @Test(arguments: [(2, 131, 1301), (1, 1030, 67), (15, 4200, 33), (1031, 37, 70), (127, 64, 1283), (9, 1, 2000)])
+  /// Past every block: stretches of k, strips of columns, blocks of rows, rounds of packed rows.
+  @Test(arguments: [
+    (2, 131, 1301), (1, 1030, 67), (15, 4200, 33), (1031, 37, 70), (127, 64, 1283), (20, 70, 4133), (600, 2, 16000),
+  ])
   func pastTheBlocks(m: Int, n: Int, k: Int) throws {
     var random = SeededRandom(seed: UInt64(m * n + k))
     for type in [StoredType.f32, .bf16, .q8_0] {

@@ -2,8 +2,8 @@ import Checkpoints
 import Dictionaries
 import Gemma
 import Sites
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Continuing texts: against transformers, against recomputing everything at each step, alone and in batches.
@@ -35,13 +35,16 @@ import Testing
   }
 
   /// Tokens are drawn, because the tiny model's most probable continuation repeats one token.
-  @Test(arguments: [Intervention.Positions.all, .prompt, .generated, .range(.init(from: 3, to: 19)), .list([2, 16, 17])])
+  @Test(arguments: [
+    Intervention.Positions.all, .prompt, .generated, .range(.init(from: 3, to: 19)), .list([2, 16, 17]),
+  ])
   func interventionsHoldWithTheCache(positions: Intervention.Positions) throws {
     let bench = try InterventionBench()
     let residual = try bench.dictionary(InterventionBench.residual, name: "residual")
     let clt = try bench.dictionary(InterventionBench.clt, name: "clt")
     let list: [Intervention] = [
-      .init(.add, .feature(.init(dictionary: "residual", index: 4)), value: 0.6, unit: .residualNorm, positions: positions),
+      .init(
+        .add, .feature(.init(dictionary: "residual", index: 4)), value: 0.6, unit: .residualNorm, positions: positions),
       .init(.ablate, .feature(.init(dictionary: "clt", layer: 2, index: 6)), positions: positions),
       .init(.set, .feature(.init(dictionary: "clt", layer: 3, index: 9)), value: 2.5, positions: positions),
     ]
@@ -125,7 +128,8 @@ import Testing
       Array(bench.tokens[10...]), options: options, interventions: plan, session: session)
     #expect(rest == whole)
     #expect(session.count == bench.tokens.count + 5)
-    let turn = try bench.model.generate([whole.tokens[5], 7, 8], options: options, interventions: plan, session: session)
+    let turn = try bench.model.generate(
+      [whole.tokens[5], 7, 8], options: options, interventions: plan, session: session)
     let again = try bench.model.generate(
       bench.tokens + whole.tokens + [7, 8], options: options, interventions: plan)
     #expect(turn == again)
@@ -162,7 +166,12 @@ import Testing
     }
     var checks = 0
     #expect(throws: Stop.self) {
-      try model.generate([5, 6, 7], options: .init(rowsPerPass: 1), check: { checks += 1; if checks == 2 { throw Stop() } })
+      try model.generate(
+        [5, 6, 7], options: .init(rowsPerPass: 1),
+        check: {
+          checks += 1
+          if checks == 2 { throw Stop() }
+        })
     }
   }
 

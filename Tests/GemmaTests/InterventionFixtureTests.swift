@@ -2,11 +2,12 @@ import Checkpoints
 import Dictionaries
 import Gemma
 import Sites
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
-/// Interventions against logits that PyTorch computed in fp64 (Tools/gemma_expectations.py, make_dictionary_fixtures.py).
+/// Interventions against logits that PyTorch computed in fp64 (Tools/gemma_expectations.py,
+/// make_dictionary_fixtures.py).
 @Suite struct InterventionFixtureTests {
   @Test(arguments: ["add", "orthogonal", "orthogonal_at"])
   func vectorsMatchPyTorch(name: String) throws {
@@ -15,7 +16,8 @@ import Testing
     let vector = try MadeVector(try expected.tensor("iv.vector").read())
     let interventions: [String: Intervention] = [
       "add": .init(
-        .add, vector.target, site: .residPost(3), value: 2.5, positions: .range(.init(from: 1, to: bench.tokens.count))),
+        .add, vector.target, site: .residPost(3), value: 2.5,
+        positions: .range(.init(from: 1, to: bench.tokens.count))),
       "orthogonal": .init(.orthogonal, vector.target, site: .residPost(2)),
       "orthogonal_at": .init(.orthogonal, vector.target, site: .residPost(2), positions: .list([4, 9])),
     ]

@@ -70,7 +70,10 @@ import Testing
     (#"{"kind":"add","vector":"f","value":1,"site":"embed"}"#, "'vector' is not an object"),
     (#"{"kind":"add","vector":{"file":"f","tensor":"t","x":1}}"#, "'vector.x' is no known key"),
     (#"{"kind":"add","vector":{"file":"f","tensor":"t"},"feature":1}"#, "'feature' does not go with 'vector'"),
-    (#"{"kind":"add","vector":{"file":"f","tensor":"t"},"site":"embed","value":1,"unit":"max_activation"}"#, "only features"),
+    (
+      #"{"kind":"add","vector":{"file":"f","tensor":"t"},"site":"embed","value":1,"unit":"max_activation"}"#,
+      "only features"
+    ),
     (#"{"kind":"add","vector":{"file":"f","tensor":"t"},"site":"embed","value":1,"layers":{}}"#, "'layers' belongs"),
     (#"{"kind":"add","vector":{"file":"f","tensor":"t"},"site":"resid_pst.3","value":1}"#, "nearest: resid_post.3"),
     (#"{"kind":"ablate","dictionary":"a","feature":1,"positions":"last"}"#, "'positions' is none of"),
@@ -106,7 +109,8 @@ import Testing
   @Test func readsAFileAndItsNeighbours() throws {
     let folder = try TemporaryDirectory()
     let file = try folder.write(
-      #"{"schema":1,"interventions":[{"kind":"add","vector":{"file":"v.st","tensor":"t"},"site":"embed","value":1}]}"#.utf8,
+      #"{"schema":1,"interventions":[{"kind":"add","vector":{"file":"v.st","tensor":"t"},"site":"embed","value":1}]}"#
+        .utf8,
       as: "I.json")
     let vector = Intervention.Vector(file: folder.url.appending(path: "v.st").absoluteURL, tensor: "t")
     guard case .vector(let read) = try InterventionList(contentsOf: file).interventions[0].target else {
@@ -132,7 +136,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "a", "a=3", "#3=1", "a#=1", "a#3", "a#3=", "a#3=r", "a#3=x", "a#-3=1", "a#+3=1", "a#3/=1", "a#/3=1", "a#1/2/3=1",
+    "", "a", "a=3", "#3=1", "a#=1", "a#3", "a#3=", "a#3=r", "a#3=x", "a#-3=1", "a#+3=1", "a#3/=1", "a#/3=1",
+    "a#1/2/3=1",
     "a#3=1=2", "a#3=inf", "a#3=nan", "a#3=1e60", "a#x=1", "a#3=2y", "a#99999999999999999999=1",
   ])
   func faultySteering(text: String) throws {

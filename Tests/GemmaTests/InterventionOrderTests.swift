@@ -1,8 +1,8 @@
 import Dictionaries
 import Gemma
 import Sites
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// What lists of several interventions mean, and properties that hold whatever the numbers are.
@@ -154,8 +154,8 @@ import Testing
     expectClose(try bench.logits(plan.visitor()), try bench.logits(expected), rowLength: 300, tolerance: 1e-4, "rows")
   }
 
-  /// Dictionaries that write elsewhere than they read: one code, changed in list order at every write; a splice decodes it
-  /// as changed so far.
+  /// Dictionaries that write elsewhere than they read: one code, changed in list order at every write; a splice decodes
+  /// it as changed so far.
   @Test(arguments: [InterventionBench.affineTranscoder, InterventionBench.crosscoder, InterventionBench.affineCLT])
   func codesReadElsewhere(path: String) throws {
     let bench = try InterventionBench()

@@ -2,8 +2,8 @@ import Dictionaries
 import Foundation
 import Gemma
 import Sites
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// What a plan refuses, before anything runs, and what it visits.
@@ -39,7 +39,8 @@ import Testing
     expectProblem(
       [ablate("clt", 1, layer: 4, layers: .init(to: 4))], all, bench, "'layers' 0..<4 leaves none of the sites written")
     expectProblem(
-      [ablate("clt", 1, layer: 4, site: .mlpOut(5), layers: .init(from: 6))], all, bench, "leaves none of the sites written: mlp_out.5")
+      [ablate("clt", 1, layer: 4, site: .mlpOut(5), layers: .init(from: 6))], all, bench,
+      "leaves none of the sites written: mlp_out.5")
     expectProblem(
       [.init(.add, .feature(.init(dictionary: "clt", layer: 0, index: 3)), value: 1, unit: .maxActivation)], all, bench,
       "maximum of feature 3")
@@ -122,7 +123,9 @@ import Testing
         == [.residPost(3), .mlpIn(4), .mlpOut(6)])
     // Splices need the codes of all layers up to the last one written.
     #expect(
-      try sites([.init(.splice, .dictionary("clt"), layers: .init(from: 1, to: 2))]) == [.mlpIn(0), .mlpIn(1), .mlpOut(1)])
+      try sites([.init(.splice, .dictionary("clt"), layers: .init(from: 1, to: 2))]) == [
+        .mlpIn(0), .mlpIn(1), .mlpOut(1),
+      ])
     #expect(try sites([.init(.splice, .dictionary("clt"), keepError: true)]) == [])
   }
 
@@ -134,6 +137,8 @@ import Testing
     #expect(throws: GemmaError.self) {
       try plan.visitor().visit(.embed, try Tensor([Float](repeating: 0, count: 62), shape: [2, 31]), rows: rows)
     }
-    #expect(throws: GemmaError.self) { try bench.model.forward([[5, 6]], visitor: plan.visitor(promptLengths: [1, 2])) }
+    #expect(throws: GemmaError.self) {
+      try bench.model.forward([[5, 6]], visitor: plan.visitor(promptLengths: [1, 2]))
+    }
   }
 }

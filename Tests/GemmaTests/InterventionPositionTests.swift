@@ -1,8 +1,8 @@
 import Dictionaries
 import Gemma
 import Sites
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Which rows are changed: absolute positions, prompt and generated parts, special tokens, in batches and chunks.
@@ -63,13 +63,15 @@ import Testing
     let list: [Intervention] = [
       .init(.set, .feature(.init(dictionary: "clt", layer: 1, index: 5)), value: 2, positions: positions),
       .init(.splice, .dictionary("residual"), positions: positions),
-      .init(.set, .feature(.init(dictionary: "residual", index: 4)), value: 0.5, unit: .residualNorm, positions: positions),
+      .init(
+        .set, .feature(.init(dictionary: "residual", index: 4)), value: 0.5, unit: .residualNorm, positions: positions),
       .init(.splice, .dictionary("clt"), positions: positions, layers: .init(from: 5)),
     ]
     let plan = try bench.plan(list, [residual, clt])
     let prompt = 14
     let whole = try bench.model.forward(
-      [bench.tokens], logits: .all, visitor: plan.visitor(promptLengths: [prompt])).logits
+      [bench.tokens], logits: .all, visitor: plan.visitor(promptLengths: [prompt])
+    ).logits
     for pieces in [[5, 9, 1, 1, 7], [23], [1, 22]] {
       let session = try bench.model.makeSession()
       let visitor = plan.visitor(promptLengths: [prompt])
@@ -83,6 +85,28 @@ import Testing
       }
       expectClose(logits, try #require(whole).read(), rowLength: 300, tolerance: 1e-4, "\(positions) \(pieces)")
     }
+  }
+
+  /// What one pass held of its rows is nothing to the next.
+  @Test func passesDoNotMeet() throws {
+    let bench = try InterventionBench()
+    let residual = try bench.dictionary(InterventionBench.residual, name: "residual")
+    let plan = try bench.plan(
+      [
+        .init(.splice, .dictionary("residual"), keepError: true, positions: .prompt),
+        .init(.splice, .dictionary("residual"), positions: .list([3])),
+        .init(.set, .feature(.init(dictionary: "residual", index: 4)), value: 4, positions: .generated),
+      ], [residual])
+    let prompt = 8
+    let whole = try bench.model.forward([bench.tokens], logits: .all, visitor: plan.visitor(promptLengths: [prompt]))
+    let session = try bench.model.makeSession()
+    let visitor = plan.visitor(promptLengths: [prompt])
+    var logits: [Float] = []
+    for piece in [bench.tokens[..<prompt], bench.tokens[prompt...]] {
+      let result = try bench.model.forward([Array(piece)], logits: .all, visitor: visitor, sessions: [session])
+      logits += try result.logits?.read() ?? []
+    }
+    expectClose(logits, try #require(whole.logits).read(), rowLength: 300, tolerance: 1e-4, "two passes")
   }
 
   @Test func batchEqualsSingle() throws {

@@ -2,8 +2,8 @@ import Dictionaries
 import Foundation
 import Gemma
 import Sites
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Every kind of intervention on every kind of dictionary against a visitor written out by hand.
@@ -78,8 +78,10 @@ import Testing
       let plan = try bench.plan([.init(kind, target, value: amount, unit: unit)], [dictionary])
       let expected = try bench.logits(
         hand(
-          kind, Double(amount ?? 0), share: unit == .residualNorm, byHand, read: read, feature: feature, writes: writes))
-      expectClose(try bench.logits(plan.visitor()), expected, rowLength: 300, tolerance: 1e-4, "\(path) \(kind) \(unit)")
+          kind, Double(amount ?? 0), share: unit == .residualNorm, byHand, read: read, feature: feature, writes: writes)
+      )
+      expectClose(
+        try bench.logits(plan.visitor()), expected, rowLength: 300, tolerance: 1e-4, "\(path) \(kind) \(unit)")
       #expect(relativeError(plain, expected, rowLength: 300) > 1e-3, "\(path) \(kind) \(unit) changes nothing")
     }
   }
@@ -93,7 +95,10 @@ import Testing
     let layer = dictionary.shape.reads[1].layer
     let target = Intervention.Target.feature(.init(dictionary: dictionary.name, layer: layer, index: feature))
     let narrowed: [(Intervention, [Int])] = [
-      (.init(.ablate, target, layers: .init(from: 3)), dictionary.shape.writes.indices.filter { dictionary.shape.writes[$0].layer >= 3 }),
+      (
+        .init(.ablate, target, layers: .init(from: 3)),
+        dictionary.shape.writes.indices.filter { dictionary.shape.writes[$0].layer >= 3 }
+      ),
       (.init(.ablate, target, layers: .init(from: layer, to: layer + 1)), [1]),
       (.init(.ablate, target, site: dictionary.shape.writes[2]), [2]),
     ]
@@ -162,7 +167,8 @@ import Testing
         }
       }
       let expected = try bench.logits(HandVisitor([site: edit]))
-      expectClose(try bench.logits(plan.visitor()), expected, rowLength: 300, tolerance: 1e-4, "\(kind) \(site) \(unit)")
+      expectClose(
+        try bench.logits(plan.visitor()), expected, rowLength: 300, tolerance: 1e-4, "\(kind) \(site) \(unit)")
     }
   }
 

@@ -3,8 +3,8 @@ import Dictionaries
 import Foundation
 import Gemma
 import Sites
-import TestSupport
 import Tensors
+import TestSupport
 
 /// The tiny model with a text, and what interventions on it are compared with.
 struct InterventionBench {

@@ -1,7 +1,7 @@
 import Foundation
 import Gemma
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Choosing tokens: what can be drawn, how often, and what is refused.
@@ -76,6 +76,7 @@ import Testing
     #expect(try seen(.init(temperature: 1, topK: 3)) == [1, 2, 3])
     #expect(try seen(.init(temperature: 1, topK: 5)) == [0, 1, 2, 3])
     #expect(try seen(.init(temperature: 1, topP: 1e-9)) == [1])
+    #expect(try seen(.init(temperature: 1, topK: 2, topP: .leastNonzeroMagnitude)) == [1])
     #expect(try seen(.init(temperature: 1, topP: 0.5)) == [1, 3])
     #expect(try seen(.init(temperature: 1, topP: 1)) == [0, 1, 2, 3])
     // What top-p counts is the share of what top-k left.
@@ -115,7 +116,9 @@ import Testing
     [Float.nan, 1, 2], [1, .nan, 2], [0, .infinity, 1], [-.infinity, -.infinity], [.nan, .nan], [.infinity, .infinity],
   ])
   func refusesWhatIsNoDistribution(values: [Float]) throws {
-    for sampling in [Sampling.greedy, .init(temperature: 1), .init(temperature: 1, topK: 1), .init(temperature: 1, topP: 0.5)] {
+    for sampling in [
+      Sampling.greedy, .init(temperature: 1), .init(temperature: 1, topK: 1), .init(temperature: 1, topP: 0.5),
+    ] {
       #expect(throws: GemmaError.self) { try draws(values, sampling, count: 1) }
     }
     #expect(throws: GemmaError.self) {

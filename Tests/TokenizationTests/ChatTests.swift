@@ -6,8 +6,10 @@ import Tokenization
   @Test(arguments: Subject.all)
   func idsAreHuggingFaces(_ subject: Subject) throws {
     let tokenizer = try subject.load()
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
     for golden in try Goldens.read(subject.goldens).chats {
-      let chat = try ChatConversation(json: JSONEncoder().encode(golden.chat))
+      let chat = try ChatConversation(json: encoder.encode(golden.chat))
       for specials in [GemmaTokenizer.Specials.parse, .asText] {
         let encoding = try tokenizer.encode(chat: chat, specials: specials)
         #expect(encoding.text == golden.text)
@@ -73,7 +75,8 @@ import Tokenization
     let plain = try read(#"{"messages":[{"role":"user","content":"a"},{"content":"b","role":"assistant"}],"x":[1]}"#)
     #expect(plain == ChatConversation([.init(.user, "a"), .init(.model, "b")], addGenerationPrompt: false))
     let parts = try read(
-      #"{"messages":[{"role":"user","content":[{"type":"text","text":" a "},{"type":"text","text":"b "}]}],"prefill":"p"}"#
+      #"{"prefill":"p","messages":[{"role":"user","content":"#
+        + #"[{"type":"text","text":" a "},{"type":"text","text":"b "}]}]}"#
     )
     #expect(parts == ChatConversation([.init(.user, "ab")], prefill: "p"))
   }

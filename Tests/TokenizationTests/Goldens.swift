@@ -9,7 +9,7 @@ struct Goldens: Decodable {
   struct Text: Decodable {
     let text: String
     let ids: [Int32]
-    let as_text: [Int32]?
+    let asText: [Int32]?
   }
 
   struct Invalid: Decodable {
@@ -30,7 +30,7 @@ struct Goldens: Decodable {
         let content: String
       }
       let messages: [Message]
-      let add_generation_prompt: Bool?
+      let addGenerationPrompt: Bool?
       let prefill: String?
     }
     let chat: Conversation
@@ -44,7 +44,9 @@ struct Goldens: Decodable {
   let chats: [Chat]
 
   static func read(_ name: String) throws -> Goldens {
-    let goldens = try JSONDecoder().decode(
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    let goldens = try decoder.decode(
       Goldens.self, from: Data(contentsOf: Fixtures.url("tokenizer/\(name)-goldens.json")))
     guard goldens.version == 1 else { throw CocoaError(.fileReadCorruptFile) }
     return goldens

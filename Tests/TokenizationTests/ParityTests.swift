@@ -14,7 +14,7 @@ import Tokenization
       for golden in goldens.texts {
         #expect(tokenizer.encode(golden.text, addBOS: false) == golden.ids, "\(golden.text.debugDescription)")
         #expect(
-          tokenizer.encode(golden.text, addBOS: false, specials: .asText) == golden.as_text ?? golden.ids,
+          tokenizer.encode(golden.text, addBOS: false, specials: .asText) == golden.asText ?? golden.ids,
           "as text: \(golden.text.debugDescription)")
       }
     }

@@ -5,13 +5,22 @@ import Testing
 @Suite struct InterruptionTests {
   private typealias Tool = CommandLineTool
 
+  /// Starts a process that does not outlive the test by more than two minutes, should it not react as it ought to.
+  private func start(_ process: Process) throws {
+    try process.run()
+    let identifier = process.processIdentifier
+    DispatchQueue.global().asyncAfter(deadline: .now() + 120) { [weak process] in
+      if process?.isRunning == true { kill(identifier, SIGKILL) }
+    }
+  }
+
   @Test func waitingForInputEnds() throws {
     let process = try Tool.process(["tokenize", "--model", Tool.model, "--texts", "-"])
     let (input, output, errors) = (Pipe(), Pipe(), Pipe())
     process.standardInput = input
     process.standardOutput = output
     process.standardError = errors
-    try process.run()
+    try start(process)
     // The first answer shows that it is up and waiting for more.
     input.fileHandleForWriting.write(Data("{\"id\":1,\"text\":\"a\"}\n".utf8))
     let line = output.fileHandleForReading.availableData
@@ -36,7 +45,7 @@ import Testing
     let output = Pipe()
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
-    try process.run()
+    try start(process)
     #expect(!output.fileHandleForReading.availableData.isEmpty)
     let during = try FileManager.default.contentsOfDirectory(atPath: directory.url.path)
     #expect(during.count == 2, "the file in the making stands beside the texts")
@@ -57,7 +66,7 @@ import Testing
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output
     process.standardError = errors
-    try process.run()
+    try start(process)
     _ = output.fileHandleForReading.availableData
     try output.fileHandleForReading.close()
     let message = errors.fileHandleForReading.readDataToEndOfFile()
@@ -73,7 +82,7 @@ import Testing
     let errors = Pipe()
     process.standardOutput = FileHandle(forWritingAtPath: "/dev/full")
     process.standardError = errors
-    try process.run()
+    try start(process)
     let message = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
     #expect(process.terminationStatus == 1)

@@ -98,17 +98,19 @@ import Testing
 
   @Test func anotherSiteIsNamed() throws {
     let directory = try TemporaryDirectory()
+    let pairs = try activations(["mlp_in.2", "resid_post.2"], in: directory)
+    let map = leastNormMap(from: pairs[0], to: pairs[1])
     let folder = directory.url.appending(path: "moved")
-    // It copies mlp_in, but is said to write mlp_out.
+    // It writes resid_post, but is said to write mlp_out.
     try write(
       folder,
       config: config(
         "transcoder", "model.layers.2.pre_feedforward_layernorm.output",
         "model.layers.2.post_feedforward_layernorm.output"),
-      decoder: decoder { $0 == $1 ? 1 : 0 }, encodes: true)
+      decoder: decoder { Float(map[$0][$1]) }, encodes: true)
     let result = try verify(folder)
     #expect(result.status == 1)
-    #expect(try result.json()["likely_fault"] as? String == "it writes mlp_in.2, not mlp_out.2")
+    #expect(try result.json()["likely_fault"] as? String == "it writes resid_post.2, not mlp_out.2")
   }
 
   @Test func aTransposedSkipIsNamed() throws {

@@ -37,12 +37,17 @@ GS_INLINE f32x4 four_halves(const uint8_t *const *p, int offset) {
 #endif
 }
 
+/// How far ahead to fetch: the same place four rows on, which is what comes next, or, where rows are long, further
+/// along. Short runs of memory end before the processor's own prefetching has found its stride.
+GS_INLINE int64_t fetch_ahead(const gs_matrix *w) { return w->row_bytes <= 8192 ? 4 * w->row_bytes : 2048; }
+
 /// y[r] = x · w[row + r] over k inputs for r < rows (1 ... 4). `sums` and `halves` are the sums of x over its whole
 /// blocks of 32 and of 16. `dtype` is a constant wherever this is inlined.
 GS_INLINE void dot_four(gs_dtype dtype, const gs_matrix *w, int64_t row, int64_t rows, int64_t k, const float *x,
                         const float *sums, const float *halves, float *y) {
   const int per_unit = blocks_per_unit(dtype), k_format = is_k_format(dtype);
   const int64_t units = k / (32 * per_unit), bytes = unit_bytes(dtype);
+  const int64_t ahead = fetch_ahead(w);
   const float offset = bare_offset(dtype);
   const uint8_t *start[4], *unit[4];
   f32x16 total[4];
@@ -60,6 +65,10 @@ GS_INLINE void dot_four(gs_dtype dtype, const gs_matrix *w, int64_t row, int64_t
 #pragma clang loop unroll(disable)
   for (int64_t u = 0; u < units; u++) {
     const float *at = x + u * 32 * per_unit;
+#pragma clang loop unroll(full)
+    for (int r = 0; r < 4; r++)
+#pragma clang loop unroll(full)
+      for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(unit[r] + ahead + line);
     if (k_format) {
 #pragma clang loop unroll(full)
       for (int r = 0; r < 4; r++) {

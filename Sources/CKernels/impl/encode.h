@@ -4,8 +4,6 @@
 #ifndef GEMMASCOPE_IMPL_ENCODE_H
 #define GEMMASCOPE_IMPL_ENCODE_H
 
-#define GS_ENCODE_STRIP 128
-
 typedef struct encode_entry {
   int32_t row, feature;  ///< the row counts from the first of the packed rows
   float activation;
@@ -141,7 +139,7 @@ GS_INLINE int64_t encode_columns(const gs_encode *e) {
 GS_FN int encode_round(gs_pool *pool, const gs_encode *e, int64_t first, int64_t m, float *scratch, int64_t shared,
                        int64_t each, gs_sparse *out) {
   encode_context job = {.encode = e,
-                        .grid = grid_of(m, e->width, GS_ENCODE_STRIP, 1024),
+                        .grid = grid_of(m, e->width, widest_strip(e->d), highest_block(e->d)),
                         .first = first,
                         .m = m,
                         .scratch = scratch + shared,
@@ -179,10 +177,11 @@ GS_FN int encode(gs_pool *pool, const gs_encode *e, gs_sparse *out) {
   out->features = malloc(sizeof *out->features);
   out->activations = malloc(sizeof *out->activations);
   const int few = e->m <= GS_FEW_ROWS;
+  const int64_t widest = widest_strip(e->d);
   const int64_t most = few ? rows : packed_rows(rows, e->d);
   const int64_t shared = few ? rows * dot_inputs_each(e->d) : round16(most * e->d);
   const int64_t each = few ? round16((rows + 4) * encode_columns(e))
-                           : round16(round_rows(e->d) * GS_ENCODE_STRIP + strip_scratch(GS_ENCODE_STRIP, e->d));
+                           : round16(round_rows(e->d) * widest + strip_scratch(widest, e->d));
   float *scratch = gs_pool_borrow(pool, shared + each * gs_pool_threads(pool));
   int status = out->row_offsets && out->features && out->activations && scratch ? GS_OK : GS_OUT_OF_MEMORY;
   for (int64_t first = 0; status == GS_OK && e->width > 0 && first < rows; first += most)

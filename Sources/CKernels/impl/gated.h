@@ -3,9 +3,6 @@
 #ifndef GEMMASCOPE_IMPL_GATED_H
 #define GEMMASCOPE_IMPL_GATED_H
 
-/// The widest strip of each of the two products.
-#define GS_GATED_STRIP 64
-
 typedef struct gated_context {
   const gs_gated *gated;
   gemm_grid grid;
@@ -83,15 +80,16 @@ GS_FN int gated(gs_pool *pool, const gs_gated *g) {
   }
   if (g->m <= GS_FEW_ROWS) return gated_few(pool, g);
   const int64_t most = packed_rows(g->m, g->k), packed_size = round16(most * g->k);
-  const int64_t each =
-      2 * (round_rows(g->k) * GS_GATED_STRIP + round16(strip_scratch(GS_GATED_STRIP, g->k)));
+  // Two strips share the cache.
+  const int64_t widest = widest_strip(2 * g->k);
+  const int64_t each = 2 * (round_rows(g->k) * widest + round16(strip_scratch(widest, g->k)));
   float *memory = gs_pool_borrow(pool, packed_size + each * gs_pool_threads(pool));
   if (memory == NULL) return GS_OUT_OF_MEMORY;
   for (int64_t first = 0; first < g->m; first += most) {
     const int64_t m = gs_min64(most, g->m - first);
     pack_all_rows(pool, g->a + first * g->lda, g->lda, m, g->k, memory);
     gated_context job = {.gated = g,
-                         .grid = grid_of(m, g->n, GS_GATED_STRIP, 1024),
+                         .grid = grid_of(m, g->n, widest, highest_block(g->k)),
                          .first = first,
                          .m = m,
                          .packed = memory,

@@ -6,8 +6,8 @@
 
 #include "impl/pool.h"
 
-/// The longest stretch of k packed at once.
-#define GS_DEPTH 640
+/// The longest stretch of k packed at once: outputs travel to memory and back once a stretch.
+#define GS_DEPTH 2048
 /// Columns widened at once while packing rows that are outputs.
 #define GS_CHUNK 256
 /// Floats of packed rows of `a` held at once (32 MiB).
@@ -50,19 +50,17 @@ GS_FN void pack_strip(const gs_matrix *b, gs_layout layout, int64_t j, int64_t n
     }
     return;
   }
-  if (direct) {
-    pack_columns(floats + p * ld + j, ld, 0, n, k, to);
-    return;
-  }
+  // Row by row over all panels: each row may lie on a page of its own.
   const int64_t full = n / GS_NR * GS_NR;
   for (int64_t q = 0; q < k; q++) {
-    widen(b, p + q, j, n, spare);
+    const float *row = direct ? floats + (p + q) * ld + j : spare;
+    if (!direct) widen(b, p + q, j, n, spare);
     for (int64_t i = 0; i < full; i += GS_NR) {
-      float *row = to + i * k + q * GS_NR;
+      float *out = to + i * k + q * GS_NR;
 #pragma clang loop unroll(full)
-      for (int v = 0; v < GS_NV; v++) vf_store(row + v * GS_VW, vf_load(spare + i + v * GS_VW));
+      for (int v = 0; v < GS_NV; v++) vf_store(out + v * GS_VW, vf_load(row + i + v * GS_VW));
     }
-    if (full < n) pack_straight(spare + full, 0, n - full, 1, GS_NR, to + full * k + q * GS_NR);
+    if (full < n) pack_straight(row + full, 0, n - full, 1, GS_NR, to + full * k + q * GS_NR);
   }
 }
 
@@ -113,6 +111,11 @@ GS_INLINE gemm_grid grid_of(int64_t m, int64_t n, int64_t widest, int64_t highes
   grid.blocks = gs_ceil_div(m, grid.block);
   return grid;
 }
+
+/// The widest strip whose packed stretch of k stays in the second-level cache.
+GS_INLINE int64_t widest_strip(int64_t k) { return gs_max64(32, gs_min64(128, (1 << 17) / depth_of(k) / 32 * 32)); }
+/// The highest block, so that its packed rows stay near while strip after strip passes over them.
+GS_INLINE int64_t highest_block(int64_t k) { return gs_max64(256, gs_min64(1024, (1 << 20) / gs_max64(k, 1))); }
 
 /// Rows of `a` to pack at once.
 GS_INLINE int64_t packed_rows(int64_t m, int64_t k) {
@@ -172,14 +175,14 @@ GS_FN int gemm(gs_pool *pool, const gs_gemm *g) {
   }
   if (g->m <= GS_FEW_ROWS) return matvec(pool, g);
   const int64_t most = packed_rows(g->m, g->k);
-  const int64_t widest = 128;
+  const int64_t widest = widest_strip(g->k);
   const int64_t packed_size = round16(most * g->k), each = round16(strip_scratch(widest, g->k));
   float *memory = gs_pool_borrow(pool, packed_size + each * gs_pool_threads(pool));
   if (memory == NULL) return GS_OUT_OF_MEMORY;
   for (int64_t first = 0; first < g->m; first += most) {
     const int64_t m = gs_min64(most, g->m - first);
     pack_all_rows(pool, g->a + first * g->lda, g->lda, m, g->k, memory);
-    gemm_context job = {g, grid_of(m, g->n, widest, 1024), first, m, memory, memory + packed_size, each};
+    gemm_context job = {g, grid_of(m, g->n, widest, highest_block(g->k)), first, m, memory, memory + packed_size, each};
     gs_pool_run(pool, job.grid.strips * job.grid.blocks, gemm_task, &job);
   }
   gs_pool_return(pool, memory);

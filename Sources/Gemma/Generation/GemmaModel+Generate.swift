@@ -20,8 +20,8 @@ extension GemmaModel {
 
   /// Continues several prompts of any lengths, together: every step is one pass over all that still go on.
   ///
-  /// Prompt i draws its random numbers from stream i of the seed, so what it becomes does not depend on the others (but for
-  /// rounding, where two tokens are all but equally probable).
+  /// Prompt i draws its random numbers from stream i of the seed, so what it becomes does not depend on the others (but
+  /// for rounding, where two tokens are all but equally probable).
   /// - Parameter onToken: called with the place of the prompt and the token, as soon as it is chosen.
   /// - Throws: as for one prompt; also for no prompts, or another number of `sessions`.
   public func generate(

@@ -96,11 +96,9 @@ struct GenerationRun {
   ) throws -> Tensor? {
     visitor?.promptLengths = pieces.map { sequences[$0.sequence].promptLength }
     visitor?.sequences = pieces.map(\.sequence)
-    // Without logits a visited pass would end at the last site visited and leave the caches of later layers behind;
-    // asking for the residual stream runs it through.
-    let wanted: LogitRows = wantsLogits ? .last : visitor == nil ? .none : .residual
     return try model.forward(
-      pieces.map(\.tokens), logits: wanted, visitor: visitor, sessions: pieces.map { sequences[$0.sequence].session },
+      pieces.map(\.tokens), logits: wantsLogits ? .last : .none, visitor: visitor,
+      sessions: pieces.map { sequences[$0.sequence].session },
       check: check
     ).logits
   }

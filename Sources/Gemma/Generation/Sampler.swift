@@ -86,26 +86,29 @@ public struct Sampler: Sendable {
 
   /// Keeps the fewest weights, largest first and equals by place, whose sum reaches the share `topP`.
   ///
-  /// Weights are first sorted into bins by exponent and leading bits, so that only one bin has to be put in order however
-  /// many tokens are kept. O(tokens).
+  /// Weights are first sorted into bins by exponent and leading bits, so that only one bin has to be put in order
+  /// however many tokens are kept. O(tokens).
   private func cut(_ candidates: inout Candidates) {
-    func bin(_ weight: Double) -> Int { Int(truncatingIfNeeded: (1.0).bitPattern >> 46 - weight.bitPattern >> 46) }
+    func bin(_ weight: Double) -> Int { Int(truncatingIfNeeded: ((1.0).bitPattern >> 46) - (weight.bitPattern >> 46)) }
     let positive = candidates.weights.indices.filter { candidates.weights[$0] > 0 }
     var sums = [Double](repeating: 0, count: bin(exp(-61)) + 1)
     for place in positive { sums[bin(candidates.weights[place])] += candidates.weights[place] }
     let wanted = sampling.topP * candidates.total
     var kept = 0.0
-    guard let last = sums.firstIndex(where: { sum in
-      guard kept + sum < wanted else { return true }
-      kept += sum
-      return false
-    }) else { return }
+    guard
+      let last = sums.firstIndex(where: { sum in
+        guard kept + sum < wanted else { return true }
+        kept += sum
+        return false
+      })
+    else { return }
 
     let ordered = positive.filter { bin(candidates.weights[$0]) == last }
       .sorted { (candidates.weights[$1], $0) < (candidates.weights[$0], $1) }
     var dropped: [Int] = []
     for place in ordered {
-      if kept < wanted { kept += candidates.weights[place] } else { dropped.append(place) }
+      // At least one, also where the share is too small to tell from none.
+      if kept < wanted || kept == 0 { kept += candidates.weights[place] } else { dropped.append(place) }
     }
     dropped += positive.filter { bin(candidates.weights[$0]) > last }
     for place in dropped { candidates.weights[place] = 0 }

@@ -1,8 +1,8 @@
 /// How the next token is chosen from the logits.
 ///
 /// With a temperature above 0 a token's probability is softmax(logits / temperature), cut first to the `topK` most
-/// probable tokens, then to the fewest of those whose share of what is left reaches `topP`. Equal logits count as ordered
-/// by id, the lower one first.
+/// probable tokens, then to the fewest of those whose share of what is left reaches `topP`. Equal logits count as
+/// ordered by id, the lower one first.
 public struct Sampling: Sendable, Equatable {
   /// 0 takes the most probable token.
   public var temperature: Double

@@ -48,7 +48,9 @@ extension Intervention {
     case .all, .prompt, .generated: break
     case .list(let list):
       if list.isEmpty { return "'positions' is an empty list" }
-      if let negative = list.first(where: { $0 < 0 }) { return "'positions' holds \(negative), expected numbers from 0" }
+      if let negative = list.first(where: { $0 < 0 }) {
+        return "'positions' holds \(negative), expected numbers from 0"
+      }
     case .range(let span):
       if let problem = span.problem { return "'positions' \(problem)" }
     }

@@ -77,8 +77,8 @@ public struct Intervention: Sendable, Equatable {
 
   /// Which rows are changed. Positions count from 0 over prompt and continuation together.
   ///
-  /// `all`, `prompt` and `generated` leave special tokens (`<bos>`, padding and what else the plan is told) alone, because
-  /// dictionaries are not trained on them; a list or a range means what it says.
+  /// `all`, `prompt` and `generated` leave special tokens (`<bos>`, padding and what else the plan is told) alone,
+  /// because dictionaries are not trained on them; a list or a range means what it says.
   public enum Positions: Sendable, Equatable {
     case all
     /// The tokens the model was given.

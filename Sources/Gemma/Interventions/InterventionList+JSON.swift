@@ -149,7 +149,9 @@ private struct InterventionEntry {
     case .array(let values):
       return .list(
         try values.map {
-          guard case .number(_, let position?) = $0 else { throw failure("positions", "holds something else than whole numbers") }
+          guard case .number(_, let position?) = $0 else {
+            throw failure("positions", "holds something else than whole numbers")
+          }
           return position
         })
     case .object: return .range(try span("positions") ?? .init())

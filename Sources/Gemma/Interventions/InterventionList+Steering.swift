@@ -1,6 +1,7 @@
 extension InterventionList {
-  /// Steering as written on the command line: `NAME#FEATURE=STRENGTH`, or `NAME#LAYER/FEATURE=STRENGTH` for dictionaries
-  /// that read several layers. Each adds `STRENGTH` × the feature's decoder row at every position but special tokens.
+  /// Steering as written on the command line: `NAME#FEATURE=STRENGTH`, or `NAME#LAYER/FEATURE=STRENGTH` for
+  /// dictionaries that read several layers. Each adds `STRENGTH` × the feature's decoder row at every position but
+  /// special tokens.
   ///
   /// `STRENGTH` is a number of activation units (`=40`), of the feature's maximum with an `x` (`=2x`), or of the row's
   /// norm with an `r` (`=0.25r`). NAME may hold `#` and `=`: the last `#` counts.

@@ -12,10 +12,10 @@ public import Foundation
 ///   {"kind":"splice","dictionary":"resid","keep_error":true,"positions":{"from":1}}]}
 /// ```
 ///
-/// Keys: `kind`; `dictionary` with `feature` (and `layer` for kinds that read several layers) or `vector`; `site`; `value`
-/// and `unit` (`raw`, `max_activation`, `residual_norm`); `keep_error`; `positions` (`"all"`, the default, `"prompt"`,
-/// `"generated"`, a list, or `{"from","to"}`); `layers` `{"from","to"}`. `from` is included, `to` is not; either may be left
-/// out. Any other key is an error. Paths of vectors are relative to the file's folder.
+/// Keys: `kind`; `dictionary` with `feature` (and `layer` for kinds that read several layers) or `vector`; `site`;
+/// `value` and `unit` (`raw`, `max_activation`, `residual_norm`); `keep_error`; `positions` (`"all"`, the default,
+/// `"prompt"`, `"generated"`, a list, or `{"from","to"}`); `layers` `{"from","to"}`. `from` is included, `to` is not;
+/// either may be left out. Any other key is an error. Paths of vectors are relative to the file's folder.
 public struct InterventionList: Sendable, Equatable {
   public var interventions: [Intervention]
 
@@ -27,8 +27,8 @@ public struct InterventionList: Sendable, Equatable {
   private static let mostBytes = 16 << 20
 
   /// Reads a file.
-  /// - Throws: `GemmaError.input` for a file that cannot be read or is no JSON, `GemmaError.configuration` for a fault of
-  ///   the whole, `GemmaError.intervention` for one of an entry.
+  /// - Throws: `GemmaError.input` for a file that cannot be read or is no JSON, `GemmaError.configuration` for a fault
+  ///   of the whole, `GemmaError.intervention` for one of an entry.
   public init(contentsOf url: URL) throws {
     let size = (try? url.resourceValues(forKeys: [.fileSizeKey]))?.fileSize ?? 0
     guard size <= Self.mostBytes else {

@@ -14,13 +14,13 @@ public import Tensors
 ///
 /// Order. Sites follow the model. At one site interventions apply in list order, each to what the ones before it left.
 ///
-/// - A feature of a sparse autoencoder is encoded anew from `x` for each intervention that asks for its activation, up to
-///   a `splice` of the same dictionary. From there on its code is held: later interventions of the list on features of that
-///   dictionary change the held code one after another, and `x` by what that changes in the reconstruction.
-/// - Other kinds have their code taken once a pass. Transcoders and cross-layer transcoders take it from the `mlp_in` the
-///   MLP gets, after all interventions there; a crosscoder takes it at the first intervention of the list on features it
-///   reads at that site, before changing it. At every site written the list then changes this code from the start, and a
-///   `splice` decodes it as changed so far.
+/// - A feature of a sparse autoencoder is encoded anew from `x` for each intervention that asks for its activation, up
+///   to a `splice` of the same dictionary. From there on its code is held: later interventions of the list on features
+///   of that dictionary change the held code one after another, and `x` by what that changes in the reconstruction.
+/// - Other kinds have their code taken once a pass. Transcoders and cross-layer transcoders take it from the `mlp_in`
+///   the MLP gets, after all interventions there; a crosscoder takes it at the first intervention of the list on
+///   features it reads at that site, before changing it. At every site written the list then changes this code from the
+///   start, and a `splice` decodes it as changed so far.
 /// - `add` needs no activation, so a list of nothing else encodes nothing. Activations of single features cost one dot
 ///   product a row; only a `splice` without error encodes the whole width.
 public struct InterventionPlan: Sendable {

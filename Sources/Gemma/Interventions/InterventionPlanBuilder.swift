@@ -56,7 +56,7 @@ struct InterventionPlanBuilder {
   // MARK: Directions
 
   private mutating func addVector(_ item: ResolvedIntervention, _ values: [Float], _ site: Site) throws {
-    let length = norm(values)
+    let length = euclideanLength(values)
     guard length > 0 else { throw item.failure("the vector is zero") }
     // An activation along a vector is a projection on it: such changes move along the unit vector.
     let isProjected = item.kind != .add
@@ -88,7 +88,7 @@ struct InterventionPlanBuilder {
     var written = 0
     for write in feature.writes {
       let values = try decoderRow(feature, write, item)
-      let length = norm(values)
+      let length = euclideanLength(values)
       // A zero row has no direction; written as it is, it changes nothing.
       guard length > 0 else { continue }
       written += 1
@@ -131,7 +131,9 @@ struct InterventionPlanBuilder {
     let dictionary = splice.dictionary
     let isLocal = dictionary.shape.kind == .sae
     let keepsError = item.intervention.keepError
-    let features = all.compactMap { other in other.feature.map { (other, $0) } }.filter { $1.key.read.dictionary == splice.slot }
+    let features = all.compactMap { other in other.feature.map { (other, $0) } }.filter {
+      $1.key.read.dictionary == splice.slot
+    }
     // The code of other kinds is held in any case, and the error makes up for the rest.
     if keepsError && !isLocal { return }
     let later = features.filter { $0.0.index > item.index && $0.0.needsActivation }
@@ -180,7 +182,7 @@ struct InterventionPlanBuilder {
 }
 
 /// Euclidean length.
-func norm(_ values: some Sequence<Float>) -> Float {
+func euclideanLength(_ values: some Sequence<Float>) -> Float {
   Float(values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot())
 }
 

@@ -93,12 +93,14 @@ struct InterventionResolver {
     let read: Int
     if let layer = feature.layer {
       guard let found = reads.firstIndex(where: { $0.layer == layer }) else {
-        throw failure(index, "'layer' is \(layer), but '\(dictionary.name)' reads layer\(reads.count > 1 ? "s" : "") \(layers)")
+        throw failure(
+          index, "'layer' is \(layer), but '\(dictionary.name)' reads layer\(reads.count > 1 ? "s" : "") \(layers)")
       }
       read = found
     } else {
       guard reads.count == 1 else {
-        throw failure(index, "'layer' is missing: '\(dictionary.name)' reads layers \(layers), each with its own features")
+        throw failure(
+          index, "'layer' is missing: '\(dictionary.name)' reads layers \(layers), each with its own features")
       }
       read = 0
     }
@@ -126,7 +128,8 @@ struct InterventionResolver {
     }
     guard !left.isEmpty else {
       let layers = intervention.layers.map { "\($0)" } ?? "all"
-      throw failure(index, "'layers' \(layers) leaves none of the sites written: \(intervention.site?.description ?? listed)")
+      throw failure(
+        index, "'layers' \(layers) leaves none of the sites written: \(intervention.site?.description ?? listed)")
     }
     return left
   }

@@ -55,7 +55,7 @@ extension InterventionVisitor {
     case .shareOfNorm(let share):
       let values = try part.read()
       let width = part.rowLength
-      return (0..<part.rows).map { share * norm(values[$0 * width..<($0 + 1) * width]) / shift.length }
+      return (0..<part.rows).map { share * euclideanLength(values[$0 * width..<($0 + 1) * width]) / shift.length }
     }
   }
 
@@ -101,7 +101,8 @@ extension InterventionVisitor {
   }
 
   /// A reconstruction from codes that were taken at other sites, or at this one before.
-  private func replaceElsewhere(_ splice: PlannedSplice, _ x: Tensor, _ rows: [Int], _ layout: RowLayout) throws -> Tensor
+  private func replaceElsewhere(_ splice: PlannedSplice, _ x: Tensor, _ rows: [Int], _ layout: RowLayout) throws
+    -> Tensor
   {
     func failure() -> GemmaError {
       .intervention(index: splice.index, problem: "'\(splice.dictionary.name)' was not read before it is written")

@@ -27,8 +27,8 @@ public final class InterventionVisitor: SiteVisitor {
   public var promptLengths: [Int]?
   /// What the sequences of the pass are called in records; nil when by their places.
   public var sequences: [Int]?
-  /// What was changed, pass by pass and site by site, when asked for. `splice` and `orthogonal` on a feature's decoder row
-  /// change no single activation; the latter records the projection it removed.
+  /// What was changed, pass by pass and site by site, when asked for. `splice` and `orthogonal` on a feature's decoder
+  /// row change no single activation; the latter records the projection it removed.
   public var records: [InterventionRecord] = []
   let recordsChanges: Bool
 

@@ -8,7 +8,11 @@ enum Interruption {
 
   static func install() {
     _ = received.load(ordering: .relaxed)
+    // Whoever started this process may have had them blocked, which is inherited.
+    var signals = sigset_t()
+    sigemptyset(&signals)
     for number in [SIGINT, SIGTERM] {
+      sigaddset(&signals, number)
       var action = sigaction()
       #if os(Linux)
         action.__sigaction_handler.sa_handler = { Interruption.note($0) }
@@ -19,6 +23,7 @@ enum Interruption {
       action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
       sigaction(number, &action, nil)
     }
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   private static func note(_ signal: Int32) { received.store(signal, ordering: .relaxed) }

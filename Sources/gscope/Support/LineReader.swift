@@ -44,6 +44,7 @@ final class LineReader {
   }
 
   private func fill() throws {
+    try waitForInput()
     buffer.removeFirst(start)
     start = 0
     let old = buffer.count
@@ -54,5 +55,12 @@ final class LineReader {
     try Interruption.check()
     if count < 0, code != EINTR { throw CommandError.file(path: path, reason: String(cString: strerror(code))) }
     isAtEnd = count == 0
+  }
+
+  /// Waits in short turns: a signal that comes just before a read begins would not end it.
+  private func waitForInput() throws {
+    var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    repeat { try Interruption.check() } while poll(&poller, 1, 100) == 0
+    try Interruption.check()
   }
 }
