@@ -1,7 +1,8 @@
 // Dot products of stored rows with a few fp32 vectors, widened in registers: the inner loops of a decode step.
 //
-// One vector meets four rows at a time, and the scale of a block multiplies the block's sum, not its weights. Several
-// vectors meet one row at a time, and share weights that are scaled once.
+// Rows are read one after another: several at once would be several short runs of memory, which the processor's
+// prefetching does not keep up with. With one vector, the scale of a block multiplies the block's sum, not its weights;
+// several vectors share weights that are scaled once.
 #ifndef GEMMASCOPE_IMPL_DOTS_H
 #define GEMMASCOPE_IMPL_DOTS_H
 
@@ -37,88 +38,83 @@ GS_INLINE f32x4 four_halves(const uint8_t *const *p, int offset) {
 #endif
 }
 
-/// How far ahead to fetch: the same place four rows on, which is what comes next, or, where rows are long, further
-/// along. Short runs of memory end before the processor's own prefetching has found its stride.
-GS_INLINE int64_t fetch_ahead(const gs_matrix *w) { return w->row_bytes <= 8192 ? 4 * w->row_bytes : 2048; }
-
-/// y[r] = x · w[row + r] over k inputs for r < rows (1 ... 4). `sums` and `halves` are the sums of x over its whole
-/// blocks of 32 and of 16. `dtype` is a constant wherever this is inlined.
-GS_INLINE void dot_four(gs_dtype dtype, const gs_matrix *w, int64_t row, int64_t rows, int64_t k, const float *x,
-                        const float *sums, const float *halves, float *y) {
-  const int per_unit = blocks_per_unit(dtype), k_format = is_k_format(dtype);
-  const int64_t units = k / (32 * per_unit), bytes = unit_bytes(dtype);
-  const int64_t ahead = fetch_ahead(w);
+/// x · w[row] over k inputs. `sums` and `halves` are the sums of x over its whole blocks of 32 and of 16. `dtype` is a
+/// constant wherever this is inlined.
+GS_INLINE float dot_one(gs_dtype dtype, const gs_matrix *w, int64_t row, int64_t k, const float *x, const float *sums,
+                        const float *halves) {
+  const int64_t blocks = k / 32, bytes = unit_bytes(dtype);
   const float offset = bare_offset(dtype);
-  const uint8_t *start[4], *unit[4];
-  f32x16 total[4];
-  f32x8 shift_of_row[4];            // K formats: lane by lane, a block's
-  f32x4 shift_of = (f32x4)0.0f;     // others: lane by lane, a row's
-#pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) {
-    // Rows past the last are the last once more, and are not written.
-    start[r] = unit[r] = (const uint8_t *)w->data + (row + gs_min64(r, rows - 1)) * w->row_bytes;
-    total[r] = (f32x16)0.0f;
-    shift_of_row[r] = (f32x8)0.0f;
-  }
-  unit_header headers[4];
-  _Alignas(16) float scales[4];
+  const uint8_t *start = (const uint8_t *)w->data + row * w->row_bytes;
+  // Four sums, so that no addition waits for the one before it.
+  f32x16 total[4] = {(f32x16)0.0f, (f32x16)0.0f, (f32x16)0.0f, (f32x16)0.0f};
+  f32x8 shift = (f32x8)0.0f;
+  unit_header header;
+  int64_t b = 0;
+  if (is_k_format(dtype)) {
 #pragma clang loop unroll(disable)
-  for (int64_t u = 0; u < units; u++) {
-    const float *at = x + u * 32 * per_unit;
+    for (; b + 8 <= blocks; b += 8) {
+      const uint8_t *unit = start + b / 8 * bytes;
+      read_header(dtype, unit, &header);
+      if (dtype == GS_Q6_K) total[0] -= load16(header.scale) * (load16(halves + 2 * b) * offset);
+      GS_KEEP_IN_MEMORY(header.scale);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++)
-#pragma clang loop unroll(full)
-      for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(unit[r] + ahead + line);
-    if (k_format) {
-#pragma clang loop unroll(full)
-      for (int r = 0; r < 4; r++) {
-        read_header(dtype, unit[r], &headers[r]);
-        if (dtype == GS_Q6_K) total[r] -= load16(headers[r].scale) * (load16(halves + 16 * u) * offset);
-      }
-    } else if (is_block_format(dtype)) {
-      const f32x4 scale = four_halves(unit, 0);
-      memcpy(scales, &scale, sizeof scales);
-      GS_KEEP_IN_MEMORY(scales);
-      if (has_shift(dtype)) shift_of += four_halves(unit, 2) * sums[u];
-      if (offset != 0.0f) shift_of -= scale * (offset * sums[u]);
-    }
-#pragma clang loop unroll(full)
-    for (int b = 0; b < per_unit; b++) {
-      // Also keeps the compiler from loading so much ahead that it runs out of registers.
-      if (k_format && b % 2 == 0) GS_KEEP_IN_MEMORY(headers);
-      const f32x16 x0 = load16(at + 32 * b), x1 = load16(at + 32 * b + 16);
-#pragma clang loop unroll(full)
-      for (int r = 0; r < 4; r++) {
-        const float *scale = headers[r].scale;
+      for (int i = 0; i < 8; i++) {
         f32x16 first, second;
-        read_block(dtype, 1, unit[r], b, &first, &second);
-        if (!is_block_format(dtype))
-          total[r] += first * x0, total[r] += second * x1;
-        else if (dtype == GS_Q6_K)
-          total[r] += first * x0 * scale[2 * b], total[r] += second * x1 * scale[2 * b + 1];
+        read_block(dtype, 1, unit, i, &first, &second);
+        const f32x16 x0 = load16(x + 32 * (b + i)), x1 = load16(x + 32 * (b + i) + 16);
+        if (dtype == GS_Q6_K)
+          total[i % 4] += first * x0 * header.scale[2 * i], total[i % 4] += second * x1 * header.scale[2 * i + 1];
         else
-          total[r] += (first * x0 + second * x1) * (k_format ? scale[b] : scales[r]);
+          total[i % 4] += (first * x0 + second * x1) * header.scale[i];
+      }
+      if (has_shift(dtype)) {
+        f32x8 low, sum;
+        memcpy(&low, header.scale + 8, sizeof low);
+        memcpy(&sum, sums + b, sizeof sum);
+        shift += low * sum;
       }
     }
+  } else {
+#pragma clang loop unroll(disable)
+    for (; b + 4 <= blocks; b += 4) {
+      const uint8_t *unit[4];
+      _Alignas(16) float scale[4];
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) {
-      if (k_format && has_shift(dtype)) {
-        f32x8 shift, sum;
-        memcpy(&shift, headers[r].scale + 8, sizeof shift);
-        memcpy(&sum, sums + 8 * u, sizeof sum);
-        shift_of_row[r] += shift * sum;
+      for (int i = 0; i < 4; i++) unit[i] = start + (b + i) * bytes;
+      if (is_block_format(dtype)) {
+        const f32x4 four = four_halves(unit, 0);
+        memcpy(scale, &four, sizeof scale);
+        GS_KEEP_IN_MEMORY(scale);
+        f32x4 sum;
+        memcpy(&sum, sums + b, sizeof sum);
+        if (has_shift(dtype)) shift.lo += four_halves(unit, 2) * sum;
+        if (offset != 0.0f) shift.lo -= four * (sum * offset);
       }
-      unit[r] += bytes;
+#pragma clang loop unroll(full)
+      for (int i = 0; i < 4; i++) {
+        f32x16 first, second;
+        read_block(dtype, 1, unit[i], 0, &first, &second);
+        const f32x16 x0 = load16(x + 32 * (b + i)), x1 = load16(x + 32 * (b + i) + 16);
+        if (is_block_format(dtype))
+          total[i] += (first * x0 + second * x1) * scale[i];
+        else
+          total[i] += first * x0, total[i] += second * x1;
+      }
+    }
+    for (; b < blocks; b++) {
+      f32x16 first, second;
+      read_header(dtype, start + b * bytes, &header);
+      read_weights(dtype, start + b * bytes, &header, 0, &first, &second);
+      total[0] += first * load16(x + 32 * b), total[0] += second * load16(x + 32 * b + 16);
     }
   }
-#pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) {
-    if (r >= rows) break;
-    if (k_format) total[r].lo += shift_of_row[r];
-    float sum = sum16(total[r]) + shift_of[r];
-    for (int64_t p = units * 32 * per_unit; p < k; p++) sum += weight_at(dtype, start[r], p) * x[p];
-    y[r] = dtype == GS_I8 ? sum * w->row_scale[row + r] : sum;
-  }
+  total[0] += total[1];
+  total[2] += total[3];
+  total[0] += total[2];
+  if (has_shift(dtype) || offset != 0.0f) total[0].lo += shift;
+  float sum = sum16(total[0]);
+  for (int64_t p = 32 * b; p < k; p++) sum += weight_at(dtype, start, p) * x[p];
+  return dtype == GS_I8 ? sum * w->row_scale[row] : sum;
 }
 
 /// y[i · stride] = x[i] · w[row] over k inputs for i < m (2 ... 4). `dtype` and `m` are constants wherever this is
@@ -192,8 +188,8 @@ GS_INLINE void dots_as(gs_dtype dtype, const gs_matrix *w, int64_t row, int64_t 
   const int64_t k = in->k;
   const float *x = in->records + first * in->each;
   if (m == 1)
-    for (int64_t r = 0; r < rows; r += 4)
-      dot_four(dtype, w, row + r, gs_min64(4, rows - r), k, x, x + dot_inputs_sums(k), x + dot_inputs_halves(k), y + r);
+    for (int64_t r = 0; r < rows; r++)
+      y[r] = dot_one(dtype, w, row + r, k, x, x + dot_inputs_sums(k), x + dot_inputs_halves(k));
   if (m == 2)
     for (int64_t r = 0; r < rows; r++) dot_few(dtype, 2, w, row + r, k, x, in->each, y + r, stride);
   if (m == 3)
