@@ -47,6 +47,9 @@ import Testing
     let next = try dump("p0.logits").rows(4..<5).read()
     #expect(top[0]["id"] as? Int == next.indices.max { next[$0] < next[$1] })
     #expect(Set(top[0].keys) == ["id", "piece", "logprob"])
+    // The loss is that of the text, not of the positions reported.
+    let loss = try #require(try result.json()["loss"] as? Double)
+    #expect(abs(loss - Double(try dump("p0.loss").read()[0])) < 1e-4)
   }
 
   @Test func positionsOutsideTheTextAreNamed() throws {

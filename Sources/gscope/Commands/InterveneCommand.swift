@@ -43,9 +43,10 @@ struct InterveneCommand: ParsableCommand {
     let writer = TokenWriter(tokenizer: opened.tokenizer.value)
     try TextRun(try input.required(), opened: opened).each { text in
       let selected = try positions.positions(in: text)
-      let before = try LogitsReport(text, positions: selected, topK: topK, opened: opened)
+      let before = try LogitsReport(text, positions: selected, topK: topK, withLoss: true, opened: opened)
       let visitor = plan.visitor(recordsChanges: true)
-      let after = try LogitsReport(text, positions: selected, topK: topK, opened: opened, visitor: visitor)
+      let after = try LogitsReport(
+        text, positions: selected, topK: topK, withLoss: true, opened: opened, visitor: visitor)
       guard json || input.isMany else {
         return try show(before, after, visitor.records, text, writer)
       }

@@ -38,7 +38,9 @@ struct LogitsCommand: ParsableCommand {
     var reports: [LogitsReport] = []
     try run.each { text in
       let selected = try positions.positions(in: text)
-      let report = try LogitsReport(text, positions: selected, topK: topK, opened: opened) { logits in
+      // For people, a single position is a question about what follows it.
+      let withLoss = json || input.isMany || selected.count > 1
+      let report = try LogitsReport(text, positions: selected, topK: topK, withLoss: withLoss, opened: opened) { logits in
         try file?.append(logits, to: "logits")
       }
       if input.isMany { try StandardOutput.line(report.json(opened)) } else { reports.append(report) }

@@ -9,14 +9,18 @@ struct LogitsReport {
   let positions: [Int]
   /// By row.
   let predictions: [Int: Prediction]
+  /// Mean negative log probability, in nats, of the text's tokens but the first; nil for a single token, or when not
+  /// asked for.
+  let loss: Double?
 
   /// Runs the model over `text`.
   /// - Parameters:
+  ///   - withLoss: whether the loss is wanted, which takes the logits of every token, reported or not.
   ///   - visitor: changes activations on the way.
   ///   - keep: gets the logits of every reported position in order, [1, vocabulary].
   init(
-    _ text: TokenizedText, positions: [Int], topK: Int, opened: OpenedModel, visitor: (any SiteVisitor)? = nil,
-    keep: ((Tensor) throws -> Void)? = nil
+    _ text: TokenizedText, positions: [Int], topK: Int, withLoss: Bool, opened: OpenedModel,
+    visitor: (any SiteVisitor)? = nil, keep: ((Tensor) throws -> Void)? = nil
   ) throws {
     self.text = text
     self.positions = positions
@@ -27,7 +31,8 @@ struct LogitsReport {
     }
     guard let residual = result.residual else { throw GemmaError.input("the model gave no residual stream") }
     // The probability of a token is read from the row before it.
-    let rows = Set(positions + positions.compactMap { $0 > 0 ? $0 - 1 : nil }).sorted()
+    let before = withLoss ? Array(0..<text.count - 1) : positions.compactMap { $0 > 0 ? $0 - 1 : nil }
+    let rows = Set(positions + before).sorted()
     let isReported = Set(positions)
     let reader = PredictionReader(model: opened.model, topK: topK)
     let read = try reader.read(
@@ -37,16 +42,12 @@ struct LogitsReport {
       for i in 0..<logits.rows where isReported.contains(rows[first + i]) { try keep(logits.rows(i..<i + 1)) }
     }
     predictions = Dictionary(uniqueKeysWithValues: zip(rows, read))
+    let known = read.compactMap(\.following)
+    loss = withLoss && !known.isEmpty ? -known.reduce(0) { $0 + Double($1) } / Double(known.count) : nil
   }
 
   /// Of the token at `position` given those before it; nil at 0.
   private func logprob(_ position: Int) -> Float? { position > 0 ? predictions[position - 1]?.following : nil }
-
-  /// Mean negative log probability, in nats, of the reported tokens that have one.
-  var loss: Double? {
-    let known = positions.compactMap(logprob)
-    return known.isEmpty ? nil : -known.reduce(0) { $0 + Double($1) } / Double(known.count)
-  }
 
   func json(_ opened: OpenedModel) -> JSONValue {
     let writer = TokenWriter(tokenizer: opened.tokenizer.value)
@@ -86,7 +87,7 @@ struct LogitsReport {
     } else {
       try showAll(writer)
     }
-    if positions.count > 1, let loss {
+    if let loss {
       try StandardOutput.line("loss \(Format.decimal(loss, 4)) nats a token, perplexity \(Format.short(exp(loss)))")
     }
   }
