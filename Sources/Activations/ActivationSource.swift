@@ -48,33 +48,14 @@ public struct ActivationWindow: Sendable {
 public struct StreamState: Codable, Equatable, Sendable {
   /// The next window.
   public var windowIndex: Int
-  /// Sequences of the corpus that earlier windows have begun with, or shards of a store passed.
-  public var sequence: Int
-  /// Rows of that sequence (after dropping special tokens) which an earlier window took.
+  /// Of a stream from the model: where the batch of sequences begins that holds the next row. Of a store: unused.
+  public var sequences: SequenceCursor
+  /// Rows of that batch (of a store: of all it holds) that earlier windows took.
   public var row: Int
-  /// Where in the corpus that sequence begins.
-  public var cursor: CorpusCursor
 
-  public init(windowIndex: Int = 0, sequence: Int = 0, row: Int = 0, cursor: CorpusCursor = CorpusCursor()) {
+  public init(windowIndex: Int = 0, sequences: SequenceCursor = SequenceCursor(), row: Int = 0) {
     self.windowIndex = windowIndex
-    self.sequence = sequence
+    self.sequences = sequences
     self.row = row
-    self.cursor = cursor
-  }
-}
-
-/// A place between two sequences of a packed corpus: in document `document` of file `file`, before its token `token`.
-public struct CorpusCursor: Codable, Equatable, Sendable {
-  /// Index into the sorted list of files.
-  public var file: Int
-  /// Ordinal of the document within the file.
-  public var document: Int
-  /// Tokens of that document already used.
-  public var token: Int
-
-  public init(file: Int = 0, document: Int = 0, token: Int = 0) {
-    self.file = file
-    self.document = document
-    self.token = token
   }
 }
