@@ -31,11 +31,12 @@ var targets: [Target] = [
   library("Dictionaries", ["Tensors", "Checkpoints", "Sites"]),
   library("Gemma", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries"]),
   library("Activations", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma"]),
+  library("Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Activations"]),
   .executableTarget(
     name: "gscope",
     dependencies: [
-      "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", argumentParser,
-      logging,
+      "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations",
+      "Training", argumentParser, logging,
     ],
     swiftSettings: swiftSettings),
   .executableTarget(
@@ -54,6 +55,7 @@ var targets: [Target] = [
   tests("DictionariesTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
   tests("GemmaTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
   tests("ActivationsTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Activations"]),
+  tests("TrainingTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Activations", "Training"]),
   tests("gscopeTests", ["gscope", "Checkpoints"]),
 ]
 
@@ -75,7 +77,9 @@ let package = Package(
     .executable(name: "gscope", targets: ["gscope"]),
     .library(
       name: "GemmaScope",
-      targets: ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations"]),
+      targets: [
+        "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Training",
+      ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
