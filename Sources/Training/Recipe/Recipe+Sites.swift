@@ -1,5 +1,5 @@
-import Dictionaries
-import Sites
+public import Dictionaries
+public import Sites
 
 extension Recipe {
   /// What is read and written. `writes` follows from the kind where it is left out.

@@ -1,3 +1,5 @@
+import Dictionaries
+
 extension Recipe {
   /// What keys say together.
   func validate(_ object: RecipeObject) throws {

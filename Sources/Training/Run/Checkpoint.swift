@@ -1,6 +1,8 @@
 import Activations
 import Checkpoints
+import Dictionaries
 import Foundation
+import Sites
 import Tensors
 
 /// What a checkpoint is: one safetensors file for each dictionary's state, and a manifest that names them, written last.

@@ -1,6 +1,8 @@
 public import Activations
 import Checkpoints
+public import Dictionaries
 public import Foundation
+import Sites
 public import Tensors
 
 /// Trains any number of dictionaries from one stream of activations.
@@ -64,7 +66,10 @@ public final class TrainingRun {
     lock = try RunLock(folder)
     checkpoints = CheckpointFolder(run: folder)
     position = source.state
-    guard checkpoints.exists else { return checkpoints.remove() }
+    guard checkpoints.exists else { 
+      checkpoints.remove()
+      return
+    }
     guard resumes else { throw RunError.occupied(path: folder.path) }
     try restore()
   }
@@ -182,10 +187,10 @@ public final class TrainingRun {
 
   /// Where the sites of a job stand among those of the source.
   private func places(of job: TrainingJob) throws -> (inputs: [Int], targets: [Int]) {
-    func place(_ sites: some Sequence<CustomStringConvertible>) throws -> [Int] {
+    func place(_ sites: [Site]) throws -> [Int] {
       let names = source.sites.map(\.description)
       return try sites.map { site in
-        guard let place = names.firstIndex(of: site.description) else {
+        guard let place = names.firstIndex(of: "\(site)") else {
           throw TrainingError.setting(name: job.name, expected: "activations at \(site)", found: "\(names)")
         }
         return place
