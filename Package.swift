@@ -30,6 +30,7 @@ var targets: [Target] = [
   library("Sites", []),
   library("Dictionaries", ["Tensors", "Checkpoints", "Sites"]),
   library("Gemma", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries"]),
+  library("Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
   .executableTarget(
     name: "gscope",
     dependencies: [
@@ -38,7 +39,9 @@ var targets: [Target] = [
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "gscope-bench",
-    dependencies: ["CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", argumentParser],
+    dependencies: [
+      "CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Training", argumentParser,
+    ],
     swiftSettings: swiftSettings),
 
   .target(
@@ -50,6 +53,7 @@ var targets: [Target] = [
   tests("TokenizationTests", ["Tensors", "Checkpoints", "Tokenization"]),
   tests("SitesTests", ["Sites"]),
   tests("DictionariesTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
+  tests("TrainingTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Training"]),
   tests("GemmaTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
   tests("gscopeTests", ["gscope", "Checkpoints"]),
 ]
