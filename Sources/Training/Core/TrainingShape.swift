@@ -40,6 +40,9 @@ public struct TrainingShape: Hashable, Sendable {
       throw TrainingError.setting(
         name: "output width", expected: "\(inputWidth), what the \(kind.rawValue) reads", found: "\(outputWidth)")
     }
+    guard !isAffine || kind == .transcoder || kind == .clt else {
+      throw TrainingError.setting(name: "affine", expected: "a transcoder or clt", found: kind.rawValue)
+    }
     guard shard.count <= width else {
       throw TrainingError.setting(name: "ranks", expected: "at most \(width), the width", found: "\(shard.count)")
     }

@@ -1,5 +1,5 @@
 import Foundation
-public import Tensors
+import Tensors
 
 extension TrainingState {
   /// Random decoder rows of unit length, encoder rows as `initialisation` says, biases and skips 0, all thresholds
