@@ -84,8 +84,10 @@ extension Recipe {
   }
 
   private mutating func readStart(_ object: RecipeObject) throws {
-    if let part = try object.object("initialisation", keys: ["encoder", "scale"]) {
+    if let part = try object.object("initialisation", keys: ["encoder", "scale", "decoder_bias"]) {
       initialisation.encoder = try part.choice("encoder", of: Initialisation.Encoder.self) ?? initialisation.encoder
+      initialisation.decoderBias =
+        try part.choice("decoder_bias", of: Initialisation.DecoderBias.self) ?? initialisation.decoderBias
       initialisation.scale = try part.number("scale", in: 0...1000, isAbove: true) ?? initialisation.scale
     }
     if let part = try object.object("threshold", keys: ["start", "value", "rate", "momentum"]) {

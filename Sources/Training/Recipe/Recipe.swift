@@ -76,7 +76,7 @@ public struct Recipe: Equatable, Sendable {
     public enum Start: String, CaseIterable, Sendable, Encodable {
       /// `value` for every feature, in units in which activations have mean square norm 1.
       case constant
-      /// For each feature the quantile of its pre-activations on data at which the target L0 is met from the start.
+      /// The quantile of all pre-activations of the first batch at which the target L0 is met from the start.
       case quantile
     }
     public var start = Start.constant
@@ -95,9 +95,20 @@ public struct Recipe: Equatable, Sendable {
       /// He-uniform of its own.
       case random
     }
+    public enum DecoderBias: String, CaseIterable, Sendable, Encodable {
+      case zero
+      /// The mean of the first batch's targets.
+      case mean
+    }
     public var encoder: Encoder
     /// Length of the encoder's directions.
     public var scale = 1.0
+    public var decoderBias = DecoderBias.zero
+
+    private enum CodingKeys: String, CodingKey {
+      case encoder, scale
+      case decoderBias = "decoder_bias"
+    }
   }
 
   /// What it is called in output; of a suite, where it stands below the suite's folder.

@@ -19,9 +19,14 @@ struct CheckpointManifest: Codable, Equatable {
     /// Of `metrics.jsonl`.
     var metricsBytes: Int
     var sums: MetricsSums
+    /// What the activations are divided by.
+    var inputScales: [Float]
+    var targetScales: [Float]
 
     private enum CodingKeys: String, CodingKey {
       case name, file, steps, used, sums
+      case inputScales = "input_scales"
+      case targetScales = "target_scales"
       case byteCount = "bytes"
       case metricsBytes = "metrics_bytes"
     }

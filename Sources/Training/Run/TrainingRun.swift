@@ -179,7 +179,8 @@ public final class TrainingRun {
     guard let window else { return }
     trainees = try jobs.map { job in
       let (inputs, targets) = try places(of: job)
-      let state = try TrainingState.beginning(job, window: window, inputs: inputs, targets: targets, backend: backend)
+      let state = try TrainingState(
+        beginning: job, on: window, inputs: inputs, targets: targets, backend: backend)
       let log = try MetricsLog(job.folder.appending(path: "metrics.jsonl"), keeping: 0)
       return Trainee(job: job, state: state, log: log, inputs: inputs, targets: targets)
     }
@@ -210,9 +211,10 @@ public final class TrainingRun {
       entries: trainees.map {
         .init(
           name: $0.job.name, file: "", byteCount: 0, steps: $0.state.steps, used: $0.used,
-          metricsBytes: $0.log.byteCount, sums: $0.sums)
+          metricsBytes: $0.log.byteCount, sums: $0.sums, inputScales: $0.state.normalisation.inputs,
+          targetScales: $0.state.normalisation.targets)
       })
-    try checkpoints.write(manifest, states: trainees.map { try $0.state.savedTensors() })
+    try checkpoints.write(manifest, states: trainees.map { try $0.state.tensors() })
     lastCheckpoint = .now
   }
 
@@ -236,7 +238,9 @@ public final class TrainingRun {
     trainees = try zip(jobs, manifest.entries).map { job, entry in
       let (inputs, targets) = try places(of: job)
       let file = try SafetensorsFile(checkpoints.url.appending(path: entry.file))
-      let state = try TrainingState.saved(job, file, backend: backend)
+      let scales = Normalisation(inputs: entry.inputScales, targets: entry.targetScales)
+      let state = try TrainingState(job, normalisation: scales, backend: backend)
+      try state.restore([file])
       let log = try MetricsLog(job.folder.appending(path: "metrics.jsonl"), keeping: entry.metricsBytes)
       return Trainee(
         job: job, state: state, log: log, inputs: inputs, targets: targets, used: entry.used, sums: entry.sums)
