@@ -24,7 +24,10 @@ extension TrainingState {
     let scales = try Normalisation(
       measuring: rows(inputs, window.count), targets: rows(job.shape.kind == .sae ? inputs : targets, window.count))
     try self.init(job, normalisation: scales, backend: backend)
-    if let start = job.start { return try unfold(start) }
+    if let start = job.start {
+      try unfold(start)
+      return
+    }
     try initialise(
       .init(
         seed: UInt64(recipe.seed), encoder: recipe.initialisation.encoder == .decoder ? .decoder : .independent,
