@@ -31,7 +31,7 @@ public struct ActivationWindow: Sendable {
   public let index: Int
   /// Rows.
   public let count: Int
-  /// For each site [count, width], f32.
+  /// For each site [count, width]: f32, or bf16 where the source was asked to hold that (`WindowOptions.storage`).
   public let tensors: [Tensor]
   /// The ids of the tokens, [count].
   public let tokens: [Int32]
@@ -41,6 +41,15 @@ public struct ActivationWindow: Sendable {
     self.count = count
     self.tensors = tensors
     self.tokens = tokens
+  }
+
+  /// Rows `range` of every site, always f32: without a copy where they are held so.
+  /// - Throws: `TensorError.outOfRange`.
+  public func rows(_ range: Range<Int>) throws -> [Tensor] {
+    try tensors.map { tensor in
+      let part = try tensor.rows(range)
+      return part.dtype == .f32 ? part : try Tensor(try part.read(), shape: part.shape)
+    }
   }
 }
 
@@ -52,6 +61,11 @@ public struct StreamState: Codable, Equatable, Sendable {
   public var sequences: SequenceCursor
   /// Rows of that batch (of a store: of all it holds) that earlier windows took.
   public var row: Int
+
+  enum CodingKeys: String, CodingKey {
+    case sequences, row
+    case windowIndex = "window"
+  }
 
   public init(windowIndex: Int = 0, sequences: SequenceCursor = SequenceCursor(), row: Int = 0) {
     self.windowIndex = windowIndex

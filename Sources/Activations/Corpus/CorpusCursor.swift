@@ -11,6 +11,11 @@ public struct CorpusCursor: Codable, Equatable, Sendable {
   /// Whether it goes on with a document that began in an earlier piece.
   public var isContinuation: Bool
 
+  enum CodingKeys: String, CodingKey {
+    case file, byte, line, document
+    case isContinuation = "is_continuation"
+  }
+
   public init(file: Int = 0, byte: Int = 0, line: Int = 0, document: Int = 0, isContinuation: Bool = false) {
     self.file = file
     self.byte = byte

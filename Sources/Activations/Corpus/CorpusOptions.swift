@@ -32,6 +32,12 @@ public struct CorpusOptions: Codable, Equatable, Sendable {
   /// One document in so many is held out.
   public var heldOutEvery: Int
 
+  enum CodingKeys: String, CodingKey {
+    case separator, part
+    case invalidText = "invalid_text"
+    case heldOutEvery = "held_out_every"
+  }
+
   public init(
     separator: Separator = .file, invalidText: InvalidText = .refuse, part: Part = .all, heldOutEvery: Int = 50
   ) {

@@ -16,6 +16,13 @@ public struct PackingOptions: Codable, Equatable, Sendable {
   public var shard: Int
   public var shardCount: Int
 
+  enum CodingKeys: String, CodingKey {
+    case context, shard
+    case marksDocuments = "marks_documents"
+    case tokenLimit = "token_limit"
+    case shardCount = "shard_count"
+  }
+
   public init(
     context: Int = 1024, marksDocuments: Bool = true, tokenLimit: Int? = nil, shard: Int = 0, shardCount: Int = 1
   ) {

@@ -20,6 +20,11 @@ public struct HarvestOptions: Codable, Equatable, Sendable {
   public var batch: Int
   public var normFilter: NormFilter?
 
+  enum CodingKeys: String, CodingKey {
+    case packing, batch
+    case normFilter = "norm_filter"
+  }
+
   public init(packing: PackingOptions = PackingOptions(), batch: Int = 8, normFilter: NormFilter? = nil) {
     self.packing = packing
     self.batch = batch
