@@ -43,7 +43,6 @@ extension Recipe {
     context = try object.integer("context", in: 2...131_072) ?? context
     window = try object.integer("window", in: 1...(1 << 30)) ?? window
     normFilter = try object.number("norm_filter", in: 1...1e6, isAbove: true)
-    skipTokens = try object.integer("skip_tokens", in: 0...131_071) ?? skipTokens
     try validate(object)
   }
 

@@ -34,9 +34,6 @@ extension Recipe {
     guard batch <= window else {
       throw object.failure("window", "is \(window) activations; expected at least one batch, \(batch)")
     }
-    guard skipTokens < context else {
-      throw object.failure("skip_tokens", "is \(skipTokens); expected less than the context of \(context)")
-    }
     let (warmup, decay) = (schedule.warmup.steps(of: steps), schedule.decay.steps(of: steps))
     if case .share = schedule.warmup, case .share = schedule.decay, warmup + decay > steps + 1 {
       throw object.failure("schedule", "has a warm-up and decay that together are longer than the run")

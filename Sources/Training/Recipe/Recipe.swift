@@ -157,8 +157,6 @@ public struct Recipe: Equatable, Sendable {
   public var window = 1 << 18
   /// Activations longer than so many times the median norm are left out; nil keeps all.
   public var normFilter: Double?
-  /// Tokens left out at the beginning of every sequence, besides special ones.
-  public var skipTokens = 0
 }
 
 extension Recipe: Encodable {
@@ -172,7 +170,6 @@ extension Recipe: Encodable {
     case learningRate = "learning_rate"
     case deadAfter = "dead_after"
     case normFilter = "norm_filter"
-    case skipTokens = "skip_tokens"
   }
 
   /// All keys with their values, defaults included: reading it gives an equal recipe.
@@ -208,14 +205,12 @@ extension Recipe: Encodable {
     try container.encode(context, forKey: .context)
     try container.encode(window, forKey: .window)
     try container.encodeIfPresent(normFilter, forKey: .normFilter)
-    try container.encode(skipTokens, forKey: .skipTokens)
   }
 
   static let keys = [
     "schema", "name", "kind", "reads", "writes", "width", "affine", "objective", "l0", "initial_l0", "l0_decay",
     "bandwidth", "sparsity", "frequency", "matryoshka", "auxk", "learning_rate", "schedule", "adam", "batch", "tokens",
     "repeats", "dead_after", "initialisation", "threshold", "start", "seed", "context", "window", "norm_filter",
-    "skip_tokens",
   ]
 }
 

@@ -8,9 +8,9 @@ public import Foundation
 ///   {"name":"crosscoder/layers_5_9","kind":"crosscoder","reads":["resid_post.5","resid_post.9"],"width":512}]}
 /// ```
 ///
-/// `base` is a recipe (an object, or the name of a file beside this one) whose keys hold for every dictionary unless its
-/// entry has others; an entry with `layers` (a list, or "all") stands for one dictionary a layer, `{layer}` in its texts
-/// replaced. What decides which activations are streamed (`context`, `window`, `norm_filter`, `skip_tokens`) and the
+/// `base` is a recipe (an object, or the name of a file beside this one) whose keys hold for every dictionary; those of
+/// `common` come in their place, and an entry's own in the place of both. An entry with `layers` (a list, or "all") stands for one dictionary a layer, `{layer}` in its texts
+/// replaced. What decides which activations are streamed (`context`, `window`, `norm_filter`) and the
 /// `seed` is the base's alone.
 public struct SuiteRecipe: Equatable, Sendable {
   public let name: String
@@ -30,7 +30,7 @@ public struct SuiteRecipe: Equatable, Sendable {
   }
 
   private init(_ object: RecipeObject, folder: URL, layers: Int) throws {
-    try object.only(["schema", "name", "base", "dictionaries"])
+    try object.only(["schema", "name", "base", "common", "dictionaries"])
     guard try object.integer("schema", in: 1...1) != nil else { throw object.failure("schema", "is missing; expected 1") }
     name = try object.string("name") ?? "suite"
     let base = try Self.base(object, folder: folder)
@@ -63,7 +63,12 @@ public struct SuiteRecipe: Equatable, Sendable {
     case let other?: throw object.failure("base", "is \(other.name); expected a recipe or the name of its file")
     }
     fields["schema"] = .number(1)
-    return fields
+    switch object.value("common") {
+    case nil: return fields
+    case .object(let common)?:
+      return RecipeObject(file: object.file, place: "common.", fields: fields).merged(with: common).fields
+    case let other?: throw object.failure("common", "is \(other.name); expected an object")
+    }
   }
 
   /// An entry's own fields, once for each of its layers.
@@ -73,8 +78,8 @@ public struct SuiteRecipe: Equatable, Sendable {
     let place = "dictionaries[\(index)]"
     guard case .object(var fields) = entry else { throw object.failure(place, "is \(entry.name); expected an object") }
     let own = RecipeObject(file: object.file, place: place + ".", fields: fields)
-    for key in ["schema", "context", "window", "norm_filter", "skip_tokens", "seed"] where fields[key] != nil {
-      throw own.failure(key, "is the same for all dictionaries of a suite; it belongs into 'base'")
+    for key in ["schema", "context", "window", "norm_filter", "seed"] where fields[key] != nil {
+      throw own.failure(key, "is the same for all dictionaries of a suite; it belongs into 'base' or 'common'")
     }
     let wanted: [Int]
     switch own.value("layers") {

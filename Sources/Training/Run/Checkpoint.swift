@@ -48,7 +48,7 @@ struct CheckpointManifest: Codable, Equatable {
 struct RecipeLayout: Codable, Equatable {
   var kind, objective: String
   var sites: [String]
-  var width, batch, repeats, tokens, seed, context, window, skipTokens: Int
+  var width, batch, repeats, tokens, seed, context, window: Int
   var isAffine: Bool
   var normFilter: Double?
   var prefixes: [Int]
@@ -59,7 +59,7 @@ struct RecipeLayout: Codable, Equatable {
     objective = recipe.objective.rawValue
     sites = (recipe.reads + recipe.writes).map(\.description)
     (width, batch, repeats, tokens) = (recipe.width, recipe.batch, recipe.repeats, recipe.tokens)
-    (seed, context, window, skipTokens) = (recipe.seed, recipe.context, recipe.window, recipe.skipTokens)
+    (seed, context, window) = (recipe.seed, recipe.context, recipe.window)
     isAffine = recipe.isAffine
     normFilter = recipe.normFilter
     prefixes = recipe.matryoshka.prefixes

@@ -2,7 +2,7 @@ public import Activations
 import Checkpoints
 public import Dictionaries
 public import Foundation
-import Sites
+public import Sites
 public import Tensors
 
 /// Trains any number of dictionaries from one stream of activations.
@@ -81,6 +81,9 @@ public final class TrainingRun {
       throw CheckpointError.unwritable(file: folder.path, reason: "the folder cannot be made")
     }
   }
+
+  /// What the tensors of a window are activations at.
+  public var sites: [Site] { source.sites }
 
   /// Steps taken and to be taken, over all dictionaries.
   public var steps: (done: Int, total: Int) {

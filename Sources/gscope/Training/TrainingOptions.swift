@@ -1,3 +1,4 @@
+import Activations
 import ArgumentParser
 import Foundation
 import Training
@@ -6,9 +7,22 @@ import Training
 struct TrainingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Text to train on: a file or folder of text, JSONL, or gzip of either. Repeatable.", valueName: "path"),
+      "Text to train on: a file or folder of plain text, JSONL, or gzip of either. Repeatable.", valueName: "path"),
     completion: .file())
   var corpus: [String] = []
+
+  @Option(
+    help: ArgumentHelp("What ends a document of a plain text: file, blank-line, or zero (a zero byte).", valueName: "what"),
+    transform: { try Choice.parse($0, "--separator") })
+  var separator = CorpusOptions.Separator.file
+
+  @Flag(help: "Read bytes that are not UTF-8 as U+FFFD instead of stopping.")
+  var replaceInvalid = false
+
+  @Option(
+    help: ArgumentHelp("Activations to train on, as 'gscope harvest' stored them, instead of --corpus.", valueName: "dir"),
+    completion: .directory)
+  var store: String?
 
   @Option(
     help: ArgumentHelp(
@@ -23,7 +37,7 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Held-out tokens on which losses are measured; 0 for none.", valueName: "n"))
   var lossTokens = 4096
 
-  @Option(help: ArgumentHelp("The folder to write.", valueName: "dir"), completion: .directory)
+  @Option(name: .shortAndLong, help: ArgumentHelp("The folder to write.", valueName: "dir"), completion: .directory)
   var output: String
 
   @Option(help: ArgumentHelp("Activations to train on, instead of the recipe's.", valueName: "n"))
@@ -57,6 +71,12 @@ struct TrainingOptions: ParsableArguments {
       checkpointEvery > 0 && checkpointEvery.isFinite, "--checkpoint-every", checkpointEvery, "a positive number")
     try require(metricsEvery >= 1, "--metrics-every", metricsEvery, "a number from 1")
     try require(!output.isEmpty, "--output", "empty", "a folder")
+    if corpus.isEmpty, store == nil { throw ValidationError("Missing --corpus PATH (or --store DIR).") }
+    if !corpus.isEmpty, store != nil { throw ValidationError("--corpus and --store exclude each other; give one.") }
+  }
+
+  func corpusOptions(_ part: CorpusOptions.Part) -> CorpusOptions {
+    CorpusOptions(separator: separator, invalidText: replaceInvalid ? .replace : .refuse, part: part)
   }
 
   var folder: URL { URL(filePath: output) }

@@ -1,11 +1,13 @@
 import Activations
 import Foundation
 import Gemma
+import Logging
 import Tokenization
 
 /// The texts of a run: what is trained on, and what is held out.
 struct TrainingTexts {
-  let training: Corpus
+  /// Nil where stored activations are trained on.
+  let training: Corpus?
   /// Nil: the built-in sample.
   let heldOut: Corpus?
   /// How the held-out text is called in `training.json`.
@@ -13,25 +15,30 @@ struct TrainingTexts {
 
   /// Without held-out texts given, one document in fifty of the corpus is kept from training. A corpus too small for
   /// that is trained on whole, and the built-in English sample is measured on.
-  init(_ paths: [String], heldOut: [String]) throws {
-    let urls = paths.map { URL(filePath: $0) }
-    if !heldOut.isEmpty {
-      training = try Corpus(urls)
-      self.heldOut = try Corpus(heldOut.map { URL(filePath: $0) })
-      heldOutName = heldOut.joined(separator: " ")
+  init(_ options: TrainingOptions) throws {
+    let urls = options.corpus.map { URL(filePath: $0) }
+    if !options.heldout.isEmpty {
+      training = urls.isEmpty ? nil : try Corpus(urls, options: options.corpusOptions(.all))
+      heldOut = try Corpus(options.heldout.map { URL(filePath: $0) }, options: options.corpusOptions(.all))
+      heldOutName = options.heldout.joined(separator: " ")
       return
     }
-    let split = try Corpus(urls, options: CorpusOptions(part: .training))
-    let kept = try Corpus(urls, options: CorpusOptions(part: .heldOut))
-    if try DocumentReader(split).next() != nil, try DocumentReader(kept).next() != nil {
-      (training, self.heldOut) = (split, kept)
-      heldOutName = "one document in \(kept.options.heldOutEvery) of the corpus"
-      return
+    if !urls.isEmpty {
+      let split = try Corpus(urls, options: options.corpusOptions(.training))
+      let kept = try Corpus(urls, options: options.corpusOptions(.heldOut))
+      if try DocumentReader(split).next() != nil, try DocumentReader(kept).next() != nil {
+        (training, heldOut) = (split, kept)
+        heldOutName = "one document in \(kept.options.heldOutEvery) of the corpus"
+        return
+      }
     }
     Diagnostics.log.warning(
-      "the corpus has too few documents to hold any out; the built-in sample text is measured on (see --heldout)")
-    training = try Corpus(urls)
-    self.heldOut = nil
+      """
+      no text can be held out of \(urls.isEmpty ? "a store" : "so few documents"): the built-in sample is measured on \
+      (see --heldout)
+      """)
+    training = urls.isEmpty ? nil : try Corpus(urls, options: options.corpusOptions(.all))
+    heldOut = nil
     heldOutName = "built-in sample"
   }
 
@@ -46,7 +53,7 @@ struct TrainingTexts {
         corpus, tokenizer: tokenizer, options: PackingOptions(context: context, tokenLimit: limit))
       while let sequence = try packer.next() { sequences.append(sequence.tokens) }
     } else {
-      let ids = try tokenizer.encode(SampleText.paragraphs)
+      let ids = tokenizer.encode(SampleText.paragraphs)
       let bos = opened.configuration.beginToken
       let body = Array(ids.drop { $0 == bos }.prefix(limit))
       sequences = stride(from: 0, to: body.count, by: context - 1).map {
