@@ -1,9 +1,9 @@
 /// The order of the rows of a window: a pure function of (seed, window index, size).
-struct TokenShuffle {
+package struct TokenShuffle {
   /// Where the rows go, in the order in which they come: a permutation of 0 ..< count.
-  let places: [Int32]
+  package let places: [Int32]
 
-  init(seed: UInt64, window: Int, count: Int) {
+  package init(seed: UInt64, window: Int, count: Int) {
     var places = (0..<Int32(clamping: count)).map { $0 }
     var state = Self.mixed(seed &+ 0x9E37_79B9_7F4A_7C15) ^ Self.mixed(UInt64(bitPattern: Int64(window)) &+ 0x2545_F491)
     // Fisher–Yates; the bias of a 64-bit product below 2³¹ rows is under 2⁻³³.
