@@ -40,6 +40,11 @@ public struct Recipe: Equatable, Sendable {
     public var prefixes: [Int]
     /// Of each prefix's reconstruction loss.
     public var weights: [Double]
+
+    public init(prefixes: [Int], weights: [Double]) {
+      self.prefixes = prefixes
+      self.weights = weights
+    }
   }
 
   /// Dead features reconstruct what the live ones miss (arXiv 2406.04093, appendix A.2).
@@ -47,6 +52,11 @@ public struct Recipe: Equatable, Sendable {
     public var coefficient = 1.0 / 32
     /// Dead features used for a token.
     public var features = 256
+
+    public init(coefficient: Double = 1.0 / 32, features: Int = 256) {
+      self.coefficient = coefficient
+      self.features = features
+    }
   }
 
   /// The shape of the learning rate over the run.

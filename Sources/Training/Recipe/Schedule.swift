@@ -39,6 +39,15 @@ public struct LearningRateSchedule: Equatable, Sendable {
   public let to: Double
   public let total: Int
 
+  public init(peak: Double, warmup: Int, from: Double, decay: Int, to: Double, total: Int) {
+    self.peak = peak
+    self.warmup = warmup
+    self.from = from
+    self.decay = decay
+    self.to = to
+    self.total = total
+  }
+
   /// The rate of step `step`, counted from 0; pure in the step, so a resumed run goes on with the same numbers.
   public func callAsFunction(_ step: Int) -> Double {
     var factor = 1.0
@@ -56,6 +65,12 @@ public struct LinearRamp: Equatable, Sendable {
   public let start: Double
   public let end: Double
   public let steps: Int
+
+  public init(start: Double, end: Double, steps: Int) {
+    self.start = start
+    self.end = end
+    self.steps = steps
+  }
 
   public func callAsFunction(_ step: Int) -> Double {
     guard step < steps else { return end }

@@ -96,6 +96,9 @@ extension InfoSubject {
       .count("files", "files", shape.isMultiLayer ? shape.reads.count : 1),
       .bytes("bytes", "weights", dictionary.byteCount),
       Fact(
+        "compact", "compact form", .bool(dictionary.configuration.isCompact),
+        dictionary.configuration.isCompact ? "yes: int8 rows" : "no"),
+      Fact(
         "streamed", "read from disk as used", .bool(dictionary.isStreamed),
         dictionary.isStreamed ? "yes: larger than half of the memory" : "no"),
     ]

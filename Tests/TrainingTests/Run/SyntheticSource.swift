@@ -79,7 +79,7 @@ struct SyntheticRun {
     ].map { try Recipe(json: Array($0.utf8), file: "r.json") }
   }
 
-  func make(_ source: SyntheticSource, resumes: Bool = false) throws -> TrainingRun {
+  func make(_ source: any ActivationSource, resumes: Bool = false) throws -> TrainingRun {
     let jobs = try recipes.enumerated().map { index, recipe in
       TrainingJob(
         name: "d\(index)", recipe: recipe,
