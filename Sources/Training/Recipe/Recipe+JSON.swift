@@ -95,9 +95,15 @@ extension Recipe {
       threshold.rate = try part.number("rate", in: 0...1000) ?? threshold.rate
       threshold.momentum = try part.number("momentum", in: 0...0.99999) ?? threshold.momentum
     }
-    if let text = try object.string("start") {
-      guard !text.isEmpty, !text.contains("\0") else { throw object.failure("start", "is no path") }
-      start = text
+    if let paths = try object.strings("start") {
+      guard paths.allSatisfy({ !$0.isEmpty && !$0.contains("\0") }) else {
+        throw object.failure("start", "holds what is no path")
+      }
+      guard paths.count == 1 || paths.count == reads.count else {
+        throw object.failure(
+          "start", "are \(paths.count) paths; expected one dictionary, or \(reads.count), one for each site read")
+      }
+      start = paths
     }
   }
 

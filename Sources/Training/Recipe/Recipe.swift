@@ -157,8 +157,9 @@ public struct Recipe: Equatable, Sendable {
 
   public var initialisation: Initialisation
   public var threshold = Threshold()
-  /// A dictionary to go on from; relative to the recipe's folder.
-  public var start: String?
+  /// What to go on from, relative to the recipe's folder: a dictionary of the same shape, or for multi-layer kinds one
+  /// single-layer dictionary for each read. Empty: random directions.
+  public var start: [String] = []
 
   public var seed = 0
   /// Tokens of a sequence.
@@ -210,7 +211,7 @@ extension Recipe: Encodable {
     try container.encode(deadAfter, forKey: .deadAfter)
     try container.encode(initialisation, forKey: .initialisation)
     try container.encode(threshold, forKey: .threshold)
-    try container.encodeIfPresent(start, forKey: .start)
+    if !start.isEmpty { try container.encode(start, forKey: .start) }
     try container.encode(seed, forKey: .seed)
     try container.encode(context, forKey: .context)
     try container.encode(window, forKey: .window)

@@ -65,16 +65,22 @@ struct TrainingSession {
 
   private func job(_ item: Item) throws -> TrainingJob {
     let shape = try item.recipe.shape(on: opened.model.shape, file: recipeURL.path)
-    let start = try item.recipe.start.map { path in
+    return TrainingJob(
+      name: item.name, recipe: item.recipe, shape: shape, folder: item.folder, start: try start(item.recipe, shape))
+  }
+
+  /// The dictionary that a recipe goes on from, one put together from those of single layers, or nil.
+  private func start(_ recipe: Recipe, _ shape: DictionaryShape) throws -> DictionaryParameters? {
+    let dictionaries = try recipe.start.map { path in
       let url = URL(filePath: path, relativeTo: recipeURL.deletingLastPathComponent())
-      let dictionary = try SparseDictionary(contentsOf: url, backend: opened.backend)
-      guard dictionary.shape == shape else {
-        throw RecipeError.value(
-          path: recipeURL.path, key: "start", reason: "is \(dictionary.shape); expected \(shape)")
-      }
-      return try DictionaryParameters(dictionary)
+      return try DictionaryParameters(SparseDictionary(contentsOf: url, backend: opened.backend))
     }
-    return TrainingJob(name: item.name, recipe: item.recipe, shape: shape, folder: item.folder, start: start)
+    guard let first = dictionaries.first else { return nil }
+    if dictionaries.count > 1 { return try CombinedStart(dictionaries, shape: shape).parameters }
+    guard first.shape == shape else {
+      throw RecipeError.value(path: recipeURL.path, key: "start", reason: "is \(first.shape); expected \(shape)")
+    }
+    return first
   }
 
   /// What is trained on. All recipes of a session agree on how it is made.
