@@ -28,7 +28,7 @@ import Training
   }
 
   @Test(arguments: Case.all) func gradients(test: Case) throws {
-    var random = SeededRandom(seed: UInt64(test.description.utf8.reduce(0) { $0 * 31 + Int($1) & 0xFFFF }))
+    var random = SeededRandom(seed: test.description.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) })
     let multi = test.kind.isMultiLayer
     let (width, inputs, tokens) = (11, 5, 9)
     let outputs = test.kind == .transcoder ? 3 : test.kind == .clt ? 4 : inputs
