@@ -46,7 +46,8 @@ import Tokenization
 
   @Test func conversationsAreKept() throws {
     let directory = try TemporaryDirectory()
-    let line = "{\"id\":1,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"model\",\"content\":\"ho\"}]}"
+    let line =
+      "{\"id\":1,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"model\",\"content\":\"ho\"}]}"
     let corpus = try Corpus([directory.write(Array(line.utf8), as: "a.jsonl")])
     #expect(try texts(corpus).map(\.text) == [.chat(Array(line.utf8))])
     let tokenizer = try Tiny.tokenizer()

@@ -73,8 +73,10 @@ import Tokenization
         #expect(rest == Array(all[index...]))
       }
       if let limit = options.tokenLimit {
-        let total = try Tiny.sequences(corpus, PackingOptions(context: options.context, marksDocuments: options.marksDocuments))
-          .reduce(0) { $0 + $1.counted.count }
+        let total = try Tiny.sequences(
+          corpus, PackingOptions(context: options.context, marksDocuments: options.marksDocuments)
+        )
+        .reduce(0) { $0 + $1.counted.count }
         #expect(all.reduce(0) { $0 + $1.counted.count } == min(limit, total))
       }
     }
@@ -106,7 +108,8 @@ import Tokenization
         try SequencePacker(corpus, tokenizer: tokenizer, options: PackingOptions(context: 8), at: place)
       }
     }
-    for options in [PackingOptions(context: 1), .init(tokenLimit: 0), .init(shard: 2, shardCount: 2), .init(shard: -1)] {
+    for options in [PackingOptions(context: 1), .init(tokenLimit: 0), .init(shard: 2, shardCount: 2), .init(shard: -1)]
+    {
       #expect(throws: ActivationError.self) { try SequencePacker(corpus, tokenizer: tokenizer, options: options) }
     }
   }

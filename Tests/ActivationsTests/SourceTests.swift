@@ -10,7 +10,8 @@ import Testing
   private let sites: [Site] = [.residPost(2), .attnOut(4), .mlpIn(1)]
 
   private func source(
-    _ corpus: Corpus, _ options: HarvestOptions = Tiny.options(), window: WindowOptions = WindowOptions(rows: 100, seed: 5),
+    _ corpus: Corpus, _ options: HarvestOptions = Tiny.options(),
+    window: WindowOptions = WindowOptions(rows: 100, seed: 5),
     threads: Int = 2
   ) throws -> ModelActivationSource {
     try ModelActivationSource(

@@ -162,7 +162,9 @@ import Testing
         while try writer.step() {}
         try writer.finish()
       } catch is Stop {}
-      if left == 0 { #expect(throws: ActivationError.self) { try ActivationStore(contentsOf: folder("stopped\(moment)")) } }
+      if left == 0 {
+        #expect(throws: ActivationError.self) { try ActivationStore(contentsOf: folder("stopped\(moment)")) }
+      }
       try harvest("stopped\(moment)", settings)
       #expect(try contents(folder("stopped\(moment)")) == expected)
     }

@@ -20,7 +20,9 @@ package enum GzipSample {
       for word in [count, ~count] { out += [UInt8(word & 0xFF), UInt8(word >> 8)] }
       out += block
     } while start < bytes.count
-    for word in [crc32(bytes), UInt32(bytes.count)] { out += (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+    for word in [crc32(bytes), UInt32(bytes.count)] {
+      out += (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) }
+    }
     return out
   }
 

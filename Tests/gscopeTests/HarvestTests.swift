@@ -51,7 +51,7 @@ import Testing
       (["--site", "embed", "--corpus", texts, "--dtype", "fp64"], "--dtype"),
       (["--site", "embed", "--corpus", texts, "--tokens", "0"], "--tokens"),
       (["--site", "embed", "--corpus", texts, "--norm-site", "embed"], "--norm-filter"),
-      (["--site", "resid", "--corpus", texts], "resid_post"),
+      (["--site", "resid", "--corpus", texts], "no site named 'resid'"),
     ] {
       let result = try Tool.run(["harvest", "--model", Tool.model, "--output", output] + arguments)
       #expect(result.status == 2, "\(arguments)")

@@ -1,5 +1,5 @@
-public import Foundation
 import Checkpoints
+public import Foundation
 
 /// Texts in files: plain text, JSONL, and gzip of either, read one after another in a fixed order.
 ///

@@ -168,7 +168,7 @@ package final class DocumentReader {
     let cut =
       whole.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? whole.lastIndex(of: UInt8(ascii: " "))
       // Never within a character: the space stays with the word behind it, as tokens have it.
-      ?? whole.lastIndex { $0 & 0xC0 != 0x80 }
+      ?? (buffer[limit] & 0xC0 != 0x80 ? limit : whole.lastIndex { $0 & 0xC0 != 0x80 })
     let end = cut.map { $0 > start ? $0 : limit } ?? limit
     return (end, end, false)
   }

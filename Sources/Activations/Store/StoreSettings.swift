@@ -1,5 +1,5 @@
-public import Foundation
 import Checkpoints
+public import Foundation
 public import Sites
 
 /// Everything that decides what a store holds: two runs with equal settings give the same bytes.

@@ -60,7 +60,8 @@ struct StoreShard {
 
   /// The CRC-32 of all metadata but itself.
   static func checksum(_ metadata: [String: String]) -> String {
-    let text = metadata.filter { $0.key != "crc32" }.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }.joined()
+    let text = metadata.filter { $0.key != "crc32" }.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }
+      .joined()
     return hex(Array(text.utf8).withUnsafeBytes(CRC32.of))
   }
 

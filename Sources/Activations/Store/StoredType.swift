@@ -62,7 +62,8 @@ struct EncodedRows {
 
   /// Widens row `row` of stored `elements` to `out`.
   static func decode(
-    _ type: StoredType, _ elements: UnsafeRawBufferPointer, scale: Float, row: Int, to out: UnsafeMutableBufferPointer<Float>
+    _ type: StoredType, _ elements: UnsafeRawBufferPointer, scale: Float, row: Int,
+    to out: UnsafeMutableBufferPointer<Float>
   ) {
     let width = out.count
     switch type {

@@ -35,7 +35,7 @@ package final class GzipReader {
     .malformed(file: path, reason: "broken gzip: \(reason)")
   }
 
-  /// Hands the next unpacked bytes to `body`, at most a piece; whether there were any.
+  /// Hands the next unpacked bytes to `body`, at most a piece and (a member's first) a window; whether there were any.
   /// - Throws: `CheckpointError.malformed`.
   package func next(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Bool {
     while !isAtEnd {

@@ -12,7 +12,8 @@ struct CorpusArguments: ParsableArguments {
   var corpus: [String] = []
 
   @Option(
-    help: ArgumentHelp("What ends a document of a plain text: file, blank-line, or zero (a zero byte).", valueName: "what"),
+    help: ArgumentHelp(
+      "What ends a document of a plain text: file, blank-line, or zero (a zero byte).", valueName: "what"),
     transform: { try Choice.parse($0, "--separator") })
   var separator = CorpusOptions.Separator.file
 
