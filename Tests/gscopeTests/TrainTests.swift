@@ -15,8 +15,8 @@ import Testing
       directory = try TemporaryDirectory()
       func texts(_ count: Int, seed: UInt64) -> [UInt8] {
         var random = SeededRandom(seed: seed)
-        return (0..<count).flatMap { _ in
-          Array("{\"text\":\"\((0..<60).map { _ in "word\(random.int(0...99))" }.joined(separator: " "))\"}\n".utf8)
+        return (0..<count).flatMap { id in
+          Array("{\"id\":\(id),\"text\":\"\((0..<60).map { _ in "word\(random.int(0...99))" }.joined(separator: " "))\"}\n".utf8)
         }
       }
       corpus = try directory.write(texts(60, seed: 1), as: "train.jsonl").path
@@ -89,17 +89,19 @@ import Testing
   /// Killed at random moments and taken up again, a run leaves the files of one that was left alone.
   @Test func killedRunsEndAlike() throws {
     let place = try Place()
-    #expect(try Tool.run(try place.train("whole")).status == 0)
+    // Long enough that most kills fall into training.
+    let recipe = Place.recipe.replacing("12000", with: "60000")
+    #expect(try Tool.run(try place.train("whole", recipe: recipe)).status == 0)
     var random = SeededRandom(seed: UInt64(getpid()))
     var kills = 0
     var status: Int32 = -1
     for _ in 0..<60 where status != 0 {
-      let process = try Tool.process(try place.train("killed", ["--resume", "--checkpoint-every", "0.0005"]))
+      let process = try Tool.process(try place.train("killed", recipe: recipe, ["--resume", "--checkpoint-every", "0.0005"]))
       process.standardOutput = FileHandle.nullDevice
       process.standardError = FileHandle.nullDevice
       try process.run()
-      if kills < 8 {
-        usleep(UInt32(random.int(10...1200)) * 1000)
+      if kills < 20 {
+        usleep(UInt32(random.int(10...600)) * 1000)
         if process.isRunning { kills += 1 }
         kill(process.processIdentifier, SIGKILL)
       }
@@ -107,6 +109,7 @@ import Testing
       status = process.terminationReason == .exit ? process.terminationStatus : -1
     }
     #expect(status == 0)
+    #expect(kills > 2)
     let (whole, killed) = (try place.files("whole"), try place.files("killed"))
     #expect(Set(whole.keys) == Set(killed.keys))
     for (name, contents) in whole { #expect(killed[name] == contents, "\(name) after \(kills) kills") }
@@ -194,11 +197,11 @@ import Testing
       let json = try #require(
         try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: output + "/suite.json"))) as? [String: Any])
       let entries = try #require(json["dictionaries"] as? [[String: Any]])
-      #expect(entries.count == 7)
+      #expect(entries.count == 2 + 7 + 1)
       #expect(entries.allSatisfy { (($0["card"] as? [String: Any])?["fvu_fp32"] != nil) == compact })
       let features = try Tool.run([
-        "features", "--model", Tool.model, "--dictionary", output, "--at", "resid_post.2", "--text", "word1 word2",
-        "--json",
+        "features", "--model", Tool.model, "--dictionary", output + "/resid/2", "--dictionary", output + "/crosscoder",
+        "--text", "word1 word2", "--json",
       ])
       #expect(features.status == 0, "\(features.errors)")
     }

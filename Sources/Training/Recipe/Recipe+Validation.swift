@@ -16,9 +16,6 @@ extension Recipe {
         throw object.failure(key, "goes with the objective jumprelu, not with \(objective.rawValue)")
       }
     }
-    if objective == .jumprelu, case .object(let fields)? = object.value("threshold"), fields["momentum"] != nil {
-      throw object.failure("threshold.momentum", "goes with batchtopk and topk; jumprelu learns its thresholds")
-    }
     if let initialL0, initialL0 < l0 || initialL0 >= Double(features) {
       throw object.failure("initial_l0", "is \(text(initialL0)); expected at least l0, \(text(l0)), below \(features)")
     }

@@ -183,7 +183,7 @@ extension Recipe: Encodable {
     case normFilter = "norm_filter"
   }
 
-  /// All keys with their values, defaults included: reading it gives an equal recipe.
+  /// All keys that go with the objective, defaults included: reading it gives an equal recipe.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(1, forKey: .schema)
@@ -197,9 +197,11 @@ extension Recipe: Encodable {
     try container.encode(l0, forKey: .l0)
     try container.encodeIfPresent(initialL0, forKey: .initialL0)
     try container.encode(l0Decay, forKey: .l0Decay)
-    try container.encode(bandwidth, forKey: .bandwidth)
-    try container.encode(sparsity, forKey: .sparsity)
-    try container.encode(frequency, forKey: .frequency)
+    if objective == .jumprelu {
+      try container.encode(bandwidth, forKey: .bandwidth)
+      try container.encode(sparsity, forKey: .sparsity)
+      try container.encode(frequency, forKey: .frequency)
+    }
     try container.encode(matryoshka, forKey: .matryoshka)
     try container.encodeIfPresent(auxK, forKey: .auxK)
     try container.encode(learningRate, forKey: .learningRate)

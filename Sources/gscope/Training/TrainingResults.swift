@@ -37,7 +37,7 @@ struct TrainingResults {
       opened: session.opened)
     var cards = try CardMeasurement(
       dictionaries: dictionaries, sequences: sequences, opened: session.opened,
-      lossTokens: session.options.lossTokens
+      lossTokens: session.options.lossTokens, normFilter: session.normFilter
     ).run()
     let plainCards =
       session.isCompact

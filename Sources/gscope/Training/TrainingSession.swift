@@ -94,9 +94,7 @@ struct TrainingSession {
     }
     guard let corpus = texts.training else { throw CommandError.usage("Missing --corpus PATH (or --store DIR).") }
     for site in sites { try opened.model.shape.validate(site) }
-    let filter = recipe.normFilter.map {
-      HarvestOptions.NormFilter(site: sites.first { $0.kind == .residPost } ?? sites[0], factor: $0)
-    }
+    let filter = normFilter.map { HarvestOptions.NormFilter(site: $0.site, factor: $0.factor) }
     let context = min(recipe.context, opened.configuration.maximumPositions)
     return try ModelActivationSource(
       opened.model, tokenizer: opened.tokenizer.required(), corpus: corpus, sites: sites,
@@ -105,6 +103,13 @@ struct TrainingSession {
       try Interruption.check()
       view.waiting("the model reads the next \(Format.grouped(recipe.window)) tokens …")
     }
+  }
+
+  /// Where and from what on tokens are left out as outliers in norm: by the first residual stream, else the first site.
+  var normFilter: (site: Site, factor: Double)? {
+    let sites = Set(items.flatMap(\.recipe.sites)).sorted()
+    guard let factor = items[0].recipe.normFilter, let first = sites.first else { return nil }
+    return (sites.first { $0.kind == .residPost } ?? first, factor)
   }
 
   private func corpusHash(_ texts: TrainingTexts) throws -> String {

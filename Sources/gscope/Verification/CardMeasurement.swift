@@ -11,8 +11,12 @@ struct CardMeasurement {
   let opened: OpenedModel
   /// About how many tokens losses are measured on; 0 for none.
   let lossTokens: Int
+  /// What training left out: tokens longer at a site than so many times the median of their sequence.
+  var normFilter: (site: Site, factor: Double)?
 
-  private var sites: Set<Site> { Set(dictionaries.flatMap { $0.shape.reads + $0.shape.writes }) }
+  private var sites: Set<Site> {
+    Set(dictionaries.flatMap { $0.shape.reads + $0.shape.writes } + (normFilter.map { [$0.site] } ?? []))
+  }
   private var writes: [Site] { Set(dictionaries.flatMap(\.shape.writes)).sorted() }
 
   /// Sequences on which losses are measured: as many as `lossTokens` ask for.
@@ -30,17 +34,21 @@ struct CardMeasurement {
       sequences.reduce(0) { $0 + $1.count } + lossSequences.reduce(0) { $0 + $1.count } * (passes)
     let progress = Progress("measure", total: total, unit: "tokens")
     var counted = dictionaries.map { DictionaryStatistics.Accumulator($0.shape) }
+    var filtered = counted
     var fired = dictionaries.map { $0.shape.reads.map { _ in Set<Int32>() } }
     var means = SiteMeans(writes.map { ($0, opened.model.shape.width(of: $0)) })
     for ids in sequences {
       let rows = ids.indices.filter { !opened.isSpecial(ids[$0]) }
       let result = try opened.model.forward([ids], capture: sites, logits: .none) { try Interruption.check() }
       let activations = CapturedSites(tensors: result.activations)
+      let kept = try normFilter.map { try Self.kept(rows, activations.at([$0.site])[0], factor: $0.factor) }
       for site in writes { try means.add(activations.at([site])[0], rows: rows, at: site) }
       for (index, dictionary) in dictionaries.enumerated() {
         let inputs = try activations.at(dictionary.shape.reads)
         let (code, outputs) = try dictionary.reconstruct(inputs)
-        try counted[index].add(code, targets: activations.at(dictionary.shape.writes), outputs: outputs, rows: rows)
+        let targets = try activations.at(dictionary.shape.writes)
+        try counted[index].add(code, targets: targets, outputs: outputs, rows: rows)
+        if let kept { try filtered[index].add(code, targets: targets, outputs: outputs, rows: kept) }
         for (read, layer) in code.layers.enumerated() {
           for row in rows { for entry in layer.entries(ofRow: row) { fired[index][read].insert(layer.features[entry]) } }
         }
@@ -53,7 +61,7 @@ struct CardMeasurement {
       let statistics = counted[index].statistics
       let alive = fired[index].reduce(0) { $0 + $1.count }
       return MeasuredCard(
-        statistics: statistics, dead: 1 - Double(alive) / Double(shape.totalWidth),
+        statistics: statistics, filtered: normFilter == nil ? nil : filtered[index].statistics, dead: 1 - Double(alive) / Double(shape.totalWidth),
         lossTokens: lossSequences.reduce(0) { $0 + $1.count }, loss: losses.clean.value,
         sites: shape.writes.enumerated().map { write, site in
           MeasuredCard.SiteFigures(
@@ -61,6 +69,17 @@ struct CardMeasurement {
             meanAblatedLoss: losses.meanAblated[site]?.value, zeroAblatedLoss: losses.zeroAblated[site]?.value)
         })
     }
+  }
+
+  /// The rows that are not outliers in norm.
+  private static func kept(_ rows: [Int], _ x: Tensor, factor: Double) throws -> [Int] {
+    let values = try x.read()
+    let norms = rows.map { row in
+      values[row * x.rowLength..<(row + 1) * x.rowLength].reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+    }
+    guard !norms.isEmpty else { return rows }
+    let limit = norms.sorted()[norms.count / 2] * factor
+    return zip(rows, norms).filter { $0.1 <= limit }.map(\.0)
   }
 
   /// Mean losses with and without replacements.

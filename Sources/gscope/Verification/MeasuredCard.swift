@@ -13,6 +13,8 @@ struct MeasuredCard {
   }
 
   let statistics: DictionaryStatistics
+  /// Over the tokens alone that the norm filter of training keeps; nil without one.
+  var filtered: DictionaryStatistics?
   /// Features that fired on none of the held-out tokens, a share of all.
   let dead: Double
   /// The same over the last window of training.
@@ -46,6 +48,10 @@ struct MeasuredCard {
       ("loss_tokens", .integer(lossTokens)), ("loss", .optional(loss)), ("loss_spliced", .optional(splicedLoss)),
       ("loss_mean_ablated", .optional(meanAblatedLoss)), ("loss_zero_ablated", .optional(zeroAblatedLoss)),
     ]
+    if let filtered {
+      members.append(("l0_filtered", .optional(filtered.l0)))
+      members.append(("fvu_filtered", .optional(filtered.fvu)))
+    }
     if sites.count > 1 {
       let list = sites.map { site -> JSONValue in
         [
