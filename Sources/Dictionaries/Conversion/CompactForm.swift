@@ -1,4 +1,4 @@
-package import Tensors
+import Tensors
 
 /// The compact form, this program's own: Gemma Scope 2's files and names, with the large matrices as int8 rows that each
 /// have one fp32 scale, a quarter of the bytes. `config.json` has two keys more, `"format":"gemmascope-compact"` and

@@ -100,7 +100,8 @@ struct ConvertCommand: ParsableCommand {
       return try body()
     } catch let error as ConversionError {
       guard case .approximate = error else { throw error }
-      throw CommandError.input(source: "\(error)", reason: to == .sparsify && topK == nil ? "--top-k K" : "--threshold T")
+      throw CommandError.input(
+        source: "\(error)", reason: to == .sparsify && topK == nil ? "--top-k K" : "--threshold T")
     }
   }
 
