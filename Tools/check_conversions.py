@@ -3,8 +3,8 @@
     python Tools/check_conversions.py --gscope .build/release/gscope --peers sae-lens,sparsify
     python-of-circuit-tracer Tools/check_conversions.py --gscope .build/release/gscope --peers circuit-tracer
 
-Random dictionaries of realistic sizes are written in Gemma Scope 2's layout, converted by gscope, and run by the peer on
-random activations; or, with --dictionary D (repeatable), given ones. The reference is Gemma Scope 2's formula in NumPy,
+Random dictionaries of realistic sizes are written in Gemma Scope 2's layout, converted by gscope, and run by the peer
+on random activations; or, with --dictionary D (repeatable), given ones. The reference is Gemma Scope 2's formula in NumPy,
 fp64, on the original weights; that gscope agrees with that formula is what its own tests show. Each row of the Markdown
 table says how far the peer's reconstruction is off: the largest difference over the largest magnitude. For sparsify,
 which knows no thresholds, the reference is its own formula (the k strongest of relu(z)) on the original weights.
@@ -201,7 +201,8 @@ def main():
             layout, load, kinds = PEERS[peer]
             for number, source in enumerate(sources):
                 original = Original(source)
-                if original.kind not in kinds or (peer == "circuit-tracer" and original.kind == "clt" and original.affine):
+                is_affine_clt = original.kind == "clt" and original.affine
+                if original.kind not in kinds or (peer == "circuit-tracer" and is_affine_clt):
                     continue
                 output = scratch / f"{peer}-{number}"
                 command = [options.gscope, "convert", str(source), "--to", layout, "--output", str(output)]

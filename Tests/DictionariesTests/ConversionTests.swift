@@ -240,7 +240,8 @@ struct ConversionTests {
       try RandomParameters.make(.init(kind: .transcoder, isAffine: true), random: &random, like: shape)
         .write(to: source.appending(path: path), training: "{}")
       entries.append(
-        #"{"path":"\#(path)","kind":"transcoder","sites":["mlp_in.\#(layer)","mlp_out.\#(layer)"],"width":12,"affine":true}"#
+        #"{"path":"\#(path)","kind":"transcoder","sites":["mlp_in.\#(layer)","mlp_out.\#(layer)"],"#
+          + #""width":12,"affine":true}"#
       )
     }
     let text =

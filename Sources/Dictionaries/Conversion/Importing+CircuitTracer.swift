@@ -61,8 +61,8 @@ extension DictionaryParameters {
       reason: "tensor '\(name)' holds \(negative): its feature would have activations below zero, which none has here")
   }
 
-  /// The model that `config.yaml` names, once its hooks are known to be `mlp_in` and `mlp_out`. Without that file nothing
-  /// tells what the weights read.
+  /// The model that `config.yaml` names, once its hooks are known to be `mlp_in` and `mlp_out`. Without that file
+  /// nothing tells what the weights read.
   /// - Throws: `ConversionError.unreadable`.
   private static func circuitTracerModel(_ folder: URL) throws -> String? {
     let file = folder.appending(path: "config.yaml")
