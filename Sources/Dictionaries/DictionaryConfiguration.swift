@@ -39,7 +39,10 @@ public struct DictionaryConfiguration: Equatable, Sendable {
         if try scanner.peek() == .null { return try scanner.null() }
         do {
           // Only the compact form has a version; another writer's key of this name may be anything.
-          if key == "version", try scanner.peek() == .number { return version = Int(exactly: try scanner.double()) }
+          if key == "version", try scanner.peek() == .number {
+            version = Int(exactly: try scanner.double())
+            return
+          }
           try read(key, &scanner, path)
         } catch let error as JSONError {
           throw DictionaryError.configuration(path: path, key: key, reason: "cannot be read: \(error)")

@@ -156,7 +156,7 @@ struct ConversionTests {
     for (old, new) in [
       ("\"normalize_activations\": \"none\"", "\"normalize_activations\": \"layer_norm\""),
       ("\"architecture\": \"jumprelu\"", "\"architecture\": \"gated\""),
-      ("\"architecture\": \"jumprelu\"", "\"architecture\": \"standard\""), // holds a threshold
+      ("\"architecture\": \"jumprelu\"", "\"architecture\": \"standard\""),  // holds a threshold
       ("\"d_in\"", "\"activation_fn\": \"tanh-relu\", \"d_in\""), ("\"device\": \"cpu\"", "\"device\": "),
       ("\"architecture\": \"jumprelu\"", "\"architecture\": 7"),
       ("\"device\"", "\"architecture\": \"jumprelu\", \"device\""),
@@ -182,7 +182,11 @@ struct ConversionTests {
       let file = place.appending(path: name)
       let bytes = try Data(contentsOf: file)
       let source = try SafetensorsFile(file)
-      let tensors = try Dictionary(uniqueKeysWithValues: source.names.map { ($0, Tensor(source.tensor($0).read(), shape: source.info($0).shape)) })
+      // Copies: the file is written over.
+      let tensors = try Dictionary(
+        uniqueKeysWithValues: source.names.map { name in
+          (name, try Tensor(source.tensor(name).read(), shape: source.info(name).shape))
+        })
       func refused(_ changed: [String: Tensor], _ what: String) throws {
         try SafetensorsWriter.write(changed, to: file)
         #expect(throws: (any Error).self, "\(format) \(what)") {
@@ -236,9 +240,12 @@ struct ConversionTests {
       try RandomParameters.make(.init(kind: .transcoder, isAffine: true), random: &random, like: shape)
         .write(to: source.appending(path: path), training: "{}")
       entries.append(
-        #"{"path":"\#(path)","kind":"transcoder","sites":["mlp_in.\#(layer)","mlp_out.\#(layer)"],"width":12,"affine":true}"#)
+        #"{"path":"\#(path)","kind":"transcoder","sites":["mlp_in.\#(layer)","mlp_out.\#(layer)"],"#
+          + #""width":12,"affine":true}"#
+      )
     }
-    let text = #"{"schema":1,"model":{"name":"google/gemma-3-270m"},"dictionaries":[\#(entries.joined(separator: ","))]}"#
+    let text =
+      #"{"schema":1,"model":{"name":"google/gemma-3-270m"},"dictionaries":[\#(entries.joined(separator: ","))]}"#
     try Data(text.utf8).write(to: source.appending(path: "suite.json"))
     let suite = try Suite(contentsOf: source)
     let output = folder.url.appending(path: "out")

@@ -61,7 +61,8 @@ import Testing
     let output = directory.url.appending(path: "out").path
     for arguments in [
       ["convert", source, "--output", output], ["convert", source, "--to", "onnx", "--output", output],
-      ["convert", source, "--to", "compact"], ["convert", source, "--to", "compact", "--output", output, "--top-k", "3"],
+      ["convert", source, "--to", "compact"],
+      ["convert", source, "--to", "compact", "--output", output, "--top-k", "3"],
       ["convert", source, "--to", "sparsify", "--output", output, "--top-k", "0"],
     ] {
       let result = try Tool.run(arguments)

@@ -1,13 +1,13 @@
-package import Tensors
+import Tensors
 
-/// The compact form, this program's own: Gemma Scope 2's files and names, with the large matrices as int8 rows that each
-/// have one fp32 scale, a quarter of the bytes. `config.json` has two keys more, `"format":"gemmascope-compact"` and
-/// `"version":1`.
+/// The compact form, this program's own: Gemma Scope 2's files and names, with the large matrices as int8 rows that
+/// each have one fp32 scale, a quarter of the bytes. `config.json` has two keys more, `"format":"gemmascope-compact"`
+/// and `"version":1`.
 ///
 /// | tensor | type, shape | scale (fp32) |
 /// |---|---|---|
 /// | `w_enc_rows` | int8 [F, d_in]: a feature's direction is a row | `w_enc_scale` [F] |
-/// | `w_dec_rows` | int8 [F, d_out]; multi-layer kinds [F, writes − i, d_out] for read i, from its own layer on | `w_dec_scale` [F] or [F, writes − i] |
+/// | `w_dec_rows` | int8 [F, d_out]; of read i of several [F, writes − i, d_out] | `w_dec_scale` [F] or [F, writes − i] |
 /// | `affine_skip_rows` | int8 [d_in, d_out] | `affine_skip_scale` [d_in] |
 /// | `b_enc`, `threshold` [F], `b_dec` [d_out] | fp32 | |
 ///

@@ -7,9 +7,10 @@ extension DictionaryParameters {
   /// opens as it is. All or nothing, as `write(to:training:replacing:)`. The form is lossy: numbers are off by up to
   /// 1/254 of the largest of their row.
   /// - Parameters:
-  ///   - inputMeans: the mean activation at each read, where it is known: what the change of a feature's direction adds to
-  ///     its pre-activation on average is then taken off its bias (Nagel et al., arXiv 1906.04721, §4.2), so that
-  ///     thresholds cut where they did.
+  ///   - inputMeans: the mean activation at each read. What the change of a feature's direction adds to its
+  ///     pre-activation on average is taken off its bias (Nagel et al., arXiv 1906.04721, §4.2), so that thresholds cut
+  ///     where they did. When nil, `b_dec` stands in for it where a dictionary writes what it reads; on activations of
+  ///     Gemma 3 270M that serves as well as the mean. Zeros leave `b_enc` as it is.
   /// - Throws: `DictionaryError.input`, `CheckpointError.unwritable`.
   public func writeCompact(
     to folder: URL, training: String? = nil, inputMeans: [[Float]]? = nil, replacing: Bool = false
@@ -26,9 +27,14 @@ extension DictionaryParameters {
     try DictionaryFiles(
       texts: try Self.texts(configuration: configuration, training: training),
       weights: layers.indices.map { read in
-        (Self.fileName(read, shape), { try compactTensors(read, mean: inputMeans?[read]) })
+        (Self.fileName(read, shape), { try compactTensors(read, mean: inputMeans?[read] ?? stand(read)) })
       }
     ).write(to: folder, replacing: replacing)
+  }
+
+  /// What stands in for the mean activation at a read.
+  private func stand(_ read: Int) -> [Float]? {
+    shape.reads == shape.writes ? layers[read].decoderBias : nil
   }
 
   private func compactTensors(_ read: Int, mean: [Float]?) throws -> [DictionaryFiles.Named] {
@@ -47,7 +53,9 @@ extension DictionaryParameters {
       for feature in 0..<width {
         let stored = encoder.row(feature)
         var shift = 0.0
-        for i in 0..<inputs { shift += Double(mean[i]) * (Double(layer.encoder[i * width + feature]) - Double(stored[i])) }
+        for i in 0..<inputs {
+          shift += Double(mean[i]) * (Double(layer.encoder[i * width + feature]) - Double(stored[i]))
+        }
         bias[feature] += Float(shift)
       }
     }

@@ -4,8 +4,8 @@ public import Tensors
 
 extension DictionaryParameters {
   /// Reads a dictionary in any layout known here: Gemma Scope's and the compact form, SAELens (`cfg.json` and
-  /// `sae_weights.safetensors`), sparsify (`cfg.json` and `sae.safetensors`), circuit-tracer (`W_enc_i` and `W_dec_i` files,
-  /// or a transcoder's `layer_N.safetensors`).
+  /// `sae_weights.safetensors`), sparsify (`cfg.json` and `sae.safetensors`), circuit-tracer (`W_enc_i` and `W_dec_i`
+  /// files, or a transcoder's `layer_N.safetensors`).
   /// - Parameters:
   ///   - url: its folder, or a file where one file is a dictionary.
   ///   - site: the site read, for layouts that do not tell it.

@@ -4,8 +4,8 @@ import Tensors
 
 extension DictionaryParameters {
   /// The files of SAELens 6 (`SAE.load_from_disk`): architectures `jumprelu`, `jumprelu_transcoder` and
-  /// `jumprelu_skip_transcoder`. Its hooks are those of the `gemma_3` loader: TransformerLens' names, and Hugging Face's
-  /// beside them.
+  /// `jumprelu_skip_transcoder`. Its hooks are those of the `gemma_3` loader: TransformerLens' names, and Hugging
+  /// Face's beside them.
   /// - Throws: `ConversionError.cannotHold` for multi-layer kinds; `DictionaryError.input`.
   func saelensFiles() throws -> DictionaryFiles {
     let layer = try onlyLayer(.saelens)

@@ -4,9 +4,9 @@ import Tensors
 
 extension DictionaryParameters {
   /// The files of EleutherAI's sparsify (`SparseCoder.load_from_disk`). It keeps the k strongest features of a token
-  /// where this dictionary has thresholds, so the two agree only where no threshold is above zero (k = F). Otherwise `topK`
-  /// must say k. The thresholds are kept beside them in `thresholds.safetensors`, which sparsify does not read and the way
-  /// back does.
+  /// where this dictionary has thresholds, so the two agree only where no threshold is above zero (k = F). Otherwise
+  /// `topK` must say k. The thresholds are kept beside them in `thresholds.safetensors`, which sparsify does not read
+  /// and the way back does.
   ///
   /// sparsify subtracts `b_dec` from what an autoencoder reads: `encoder.bias` = b_enc + b_dec·W_enc makes up for it.
   /// - Throws: `ConversionError.cannotHold`, `.approximate`; `DictionaryError.input`.

@@ -4,7 +4,9 @@ import Foundation
 /// The members of another tool's JSON configuration, whatever they are; those of inner objects as `outer.inner`.
 struct ForeignFields {
   enum Value: Equatable {
-    case string(String), number(Double), bool(Bool)
+    case string(String)
+    case number(Double)
+    case bool(Bool)
   }
 
   let path: String

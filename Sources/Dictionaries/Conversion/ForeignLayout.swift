@@ -26,7 +26,8 @@ enum ForeignLayout: Equatable {
         self = .sparsify(folder: url)
       } else {
         throw ConversionError.unreadable(
-          path: url.path, reason: "holds cfg.json but neither sae_weights.safetensors (SAELens) nor sae.safetensors (sparsify)")
+          path: url.path,
+          reason: "holds cfg.json but neither sae_weights.safetensors (SAELens) nor sae.safetensors (sparsify)")
       }
       return
     }

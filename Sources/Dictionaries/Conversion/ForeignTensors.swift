@@ -40,7 +40,8 @@ struct ForeignTensors {
   func expectOnly(_ names: [String]) throws {
     if let other = file.names.first(where: { !names.contains($0) }) {
       throw ConversionError.unreadable(
-        path: file.path, reason: "tensor '\(other.prefix(200))' is not understood; known are \(names.joined(separator: ", "))")
+        path: file.path,
+        reason: "tensor '\(other.prefix(200))' is not understood; known are \(names.joined(separator: ", "))")
     }
   }
 }

@@ -61,19 +61,21 @@ extension DictionaryParameters {
       reason: "tensor '\(name)' holds \(negative): its feature would have activations below zero, which none has here")
   }
 
-  /// The model that `config.yaml` names, once its hooks are known to be `mlp_in` and `mlp_out`. Without that file nothing
-  /// tells what the weights read.
+  /// The model that `config.yaml` names, once its hooks are known to be `mlp_in` and `mlp_out`. Without that file
+  /// nothing tells what the weights read.
   /// - Throws: `ConversionError.unreadable`.
   private static func circuitTracerModel(_ folder: URL) throws -> String? {
     let file = folder.appending(path: "config.yaml")
     guard FileManager.default.fileExists(atPath: file.path) else {
-      throw ConversionError.unreadable(path: file.path, reason: "is missing; it tells which hooks the weights belong to")
+      throw ConversionError.unreadable(
+        path: file.path, reason: "is missing; it tells which hooks the weights belong to")
     }
     let text = try readJSON(file, limit: 1 << 20) { String(decoding: $0, as: UTF8.self) }
     var values: [String: String] = [:]
     // Plain `key: value` lines at the top level; lists and nested keys are not needed.
     for line in text.split(whereSeparator: \.isNewline) {
-      guard let first = line.first, first != " ", first != "#", first != "-", let colon = line.firstIndex(of: ":") else {
+      guard let first = line.first, first != " ", first != "#", first != "-", let colon = line.firstIndex(of: ":")
+      else {
         continue
       }
       let value = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
@@ -85,7 +87,8 @@ extension DictionaryParameters {
       guard let value = values[key], known.contains(value) else {
         throw ConversionError.unreadable(
           path: file.path,
-          reason: "'\(key)' is \(values[key].map { "'\($0.prefix(200))'" } ?? "missing"); expected \(known[0]), the only "
+          reason:
+            "'\(key)' is \(values[key].map { "'\($0.prefix(200))'" } ?? "missing"); expected \(known[0]), the only "
             + "one that is a site here")
       }
     }

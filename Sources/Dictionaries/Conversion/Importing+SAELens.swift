@@ -16,7 +16,9 @@ extension DictionaryParameters {
       throw refuse("'architecture' is '\(architecture)'; known are \(known.joined(separator: ", "))")
     }
     let activation = try fields.string("activation_fn", "activation_fn_str") ?? "relu"
-    guard activation == "relu" || architecture == "topk" else { throw refuse("'activation_fn' is '\(activation)', not relu") }
+    guard activation == "relu" || architecture == "topk" else {
+      throw refuse("'activation_fn' is '\(activation)', not relu")
+    }
     // "expected_average_only_in" is folded into the weights before SAELens saves them; the others act at run time.
     let normalisation = try fields.string("normalize_activations") ?? "none"
     guard ["none", "expected_average_only_in"].contains(normalisation) else {
@@ -69,14 +71,16 @@ extension DictionaryParameters {
         throw ConversionError.unreadable(path: fields.path, reason: "names no known site: \(error)")
       }
     }
-    let reads = try site
+    let reads =
+      try site
       ?? named(fields.string("metadata.hf_hook_name"), fields.string("metadata.hook_name", "hook_name", "hook_point"))
     guard let reads else { throw DictionaryError.unknownSite(path: fields.path) }
     guard isTranscoder else { return (reads, reads) }
     guard reads.kind == .mlpIn || site == nil else {
       throw DictionaryError.site(path: fields.path, reason: "is a transcoder: name mlp_in.N, not \(reads)")
     }
-    let writes = try site == nil
+    let writes =
+      try site == nil
       ? named(
         fields.string("metadata.hf_hook_name_out"), fields.string("metadata.hook_name_out", "hook_name_out")) : nil
     return (reads, writes ?? .mlpOut(reads.layer))

@@ -8,7 +8,9 @@ extension DictionaryParameters {
     let fields = try ForeignFields(folder.appending(path: "cfg.json"))
     func refuse(_ reason: String) -> ConversionError { .unreadable(path: fields.path, reason: reason) }
     let activation = try fields.string("activation") ?? "topk"
-    guard activation == "topk" else { throw refuse("'activation' is '\(activation)', which thresholds cannot stand for") }
+    guard activation == "topk" else {
+      throw refuse("'activation' is '\(activation)', which thresholds cannot stand for")
+    }
     let isTranscoder = try fields.bool("transcode") ?? false
     let isSkip = try fields.bool("skip_connection") ?? false
     let tensors = try ForeignTensors(folder.appending(path: "sae.safetensors"))
@@ -30,7 +32,8 @@ extension DictionaryParameters {
     }
     let layer = Layer(
       encoder: encoder, encoderBias: bias,
-      threshold: try limits ?? thresholds(k: fields.count("k") ?? 32, width: width, stated: threshold, path: fields.path),
+      threshold: try limits
+        ?? thresholds(k: fields.count("k") ?? 32, width: width, stated: threshold, path: fields.path),
       decoder: try tensors.values("W_dec", [width, d]), decoderBias: decoderBias,
       skip: try isSkip ? transposed(tensors.values("W_skip", [d, d]), rows: d, columns: d) : nil)
     let (reads, writes) = try sparsifySites(fields, folder, site: site, isTranscoder: isTranscoder)

@@ -5,8 +5,8 @@ public import Tensors
 
 extension Suite {
   /// Writes every dictionary of the suite in `format`, each at its path below `folder`; Gemma Scope 2's layout and the
-  /// compact form with the suite's own `suite.json`. For circuit-tracer, which wants a transcoder for every layer in one
-  /// folder, the transcoders become one set. All or nothing.
+  /// compact form with the suite's own `suite.json`. For circuit-tracer, which wants a transcoder for every layer in
+  /// one folder, the transcoders become one set. All or nothing.
   /// - Parameters:
   ///   - folder: new or empty.
   ///   - topK: as `DictionaryParameters.write(as:to:training:topK:)`.

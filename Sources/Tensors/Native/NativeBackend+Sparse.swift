@@ -41,7 +41,8 @@ extension NativeBackend {
     let elementBytes = weight.dtype.bytesPerBlock
     let rows = rowStride > 0 ? weight.count / rowStride : 0
     try require(
-      !weight.dtype.isQuantised && weight.dtype != .i8 || (start == 0 && rowStride == weight.rowLength && d == rowStride),
+      !weight.dtype.isQuantised && weight.dtype != .i8
+        || (start == 0 && rowStride == weight.rowLength && d == rowStride),
       "decode", "whole rows of a block format", weight)
     try require(
       start >= 0 && d >= 0 && start + d <= rowStride && rows * rowStride == weight.count, "decode",

@@ -10,8 +10,8 @@ struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert", abstract: "Write a dictionary or a suite in another layout.",
     discussion: """
-      Reads Gemma Scope's layouts, the compact form, SAELens, sparsify and circuit-tracer folders. What a layout cannot \
-      hold is an error; what it would change must be asked for with --top-k or --threshold.
+      Reads Gemma Scope's layouts, the compact form, SAELens, sparsify and circuit-tracer folders. What a layout \
+      cannot hold is an error; what it would change must be asked for with --top-k or --threshold.
 
       Example: gscope convert suites/gemma-3-270m/resid_post/layer_9 --to saelens --output resid_9
       """)
@@ -100,7 +100,8 @@ struct ConvertCommand: ParsableCommand {
       return try body()
     } catch let error as ConversionError {
       guard case .approximate = error else { throw error }
-      throw CommandError.input(source: "\(error)", reason: to == .sparsify && topK == nil ? "--top-k K" : "--threshold T")
+      throw CommandError.input(
+        source: "\(error)", reason: to == .sparsify && topK == nil ? "--top-k K" : "--threshold T")
     }
   }
 
