@@ -23,7 +23,9 @@ import Testing
           guard !straight || c.values[entry] > c.thresholds[i] else { continue }
           counts[token] += 1
           let start = (c.group(i) * c.tokens + token) * c.stride
-          for j in 0..<c.outputs { expected[start + j] += Double(c.values[entry]) * Double(c.decoder[i * c.outputs + j]) }
+          for j in 0..<c.outputs {
+            expected[start + j] += Double(c.values[entry]) * Double(c.decoder[i * c.outputs + j])
+          }
         }
       }
       let same = try KernelHarness.run { table, pool in

@@ -68,7 +68,9 @@ struct DenseReference {
     var gates = z.map { $0.map { $0.map { _ in false } } }
     for token in 0..<tokens {
       var values: [Double] = []
-      for source in z.indices { for i in 0..<shape.width where allowed(source, i) { values.append(z[source][token][i]) } }
+      for source in z.indices {
+        for i in 0..<shape.width where allowed(source, i) { values.append(z[source][token][i]) }
+      }
       guard k > 0, !values.isEmpty else { continue }
       let cut = values.sorted(by: >)[min(k, values.count) - 1]
       for source in z.indices {
@@ -84,7 +86,8 @@ struct DenseReference {
   func errors(_ p: Parameters, _ z: [[[Double]]], _ gates: Gates, size: Int, withBase: Bool = true) -> [[Double]] {
     let columns = shape.totalOutputWidth
     return (0..<tokens).map { token in
-      var row = withBase ? zip(p["decoder_bias"] ?? [], targets[token]).map { $0 - $1 } : .init(repeating: 0, count: columns)
+      var row =
+        withBase ? zip(p["decoder_bias"] ?? [], targets[token]).map { $0 - $1 } : .init(repeating: 0, count: columns)
       for source in 0..<shape.sources {
         let range = shape.columns(ofSource: source)
         if withBase, let skip = p["skip.\(source)"] {

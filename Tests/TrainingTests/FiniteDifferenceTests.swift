@@ -20,8 +20,10 @@ import Training
       ]
       return DictionaryKind.allCases.flatMap { kind in
         [TrainingObjective.Activation.jumpReLU, .topK, .batchTopK].flatMap { activation in
-          [Case(kind: kind, activation: activation), Case(kind: kind, activation: activation, prefixes: prefixes),
-            Case(kind: kind, activation: activation, prefixes: prefixes, aux: true)]
+          [
+            Case(kind: kind, activation: activation), Case(kind: kind, activation: activation, prefixes: prefixes),
+            Case(kind: kind, activation: activation, prefixes: prefixes, aux: true),
+          ]
         }
       }
     }

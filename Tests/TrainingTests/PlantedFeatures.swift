@@ -55,7 +55,8 @@ struct PlantedFeatures {
     }
     let written = try targets.map { try Tensor($0, shape: [tokens, outputs]) }
     guard !readsItsTargets else { return TrainingBatch(inputs: written, targets: written) }
-    return TrainingBatch(inputs: try inputs.map { try Tensor($0, shape: [tokens, shape.inputWidth]) }, targets: written)
+    return TrainingBatch(
+      inputs: try inputs.map { try Tensor($0, shape: [tokens, shape.inputWidth]) }, targets: written)
   }
 
   /// The mean over planted features of the largest cosine to a learned decoder row of the same source.

@@ -36,7 +36,8 @@ import Training
     let file = folder.url.appending(path: "state.safetensors")
     for (name, change) in [
       ("source.0.encoder.second", nil), ("decoder_bias.value", try Tensor([1, 2, 3], shape: [3])),
-      ("counters", try Tensor(integers: [Int64(-1), 5], shape: [2])), ("source.0.last_step", try Tensor([1], shape: [1])),
+      ("counters", try Tensor(integers: [Int64(-1), 5], shape: [2])),
+      ("source.0.last_step", try Tensor([1], shape: [1])),
     ] as [(String, Tensor?)] {
       var tensors = try state.tensors()
       tensors[name] = change
