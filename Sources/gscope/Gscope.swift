@@ -19,7 +19,6 @@ struct Gscope: ParsableCommand {
     version: version,
     subcommands: [
       InfoCommand.self, VerifyCommand.self, ConvertCommand.self, TokenizeCommand.self, LogitsCommand.self,
-      InfoCommand.self, VerifyCommand.self, ConvertCommand.self, TokenizeCommand.self, LogitsCommand.self,
       LensCommand.self, ActivationsCommand.self, HarvestCommand.self, FeaturesCommand.self, GenerateCommand.self,
       InterveneCommand.self, TrainCommand.self, SuiteCommand.self, DoctorCommand.self,
     ])
