@@ -16,7 +16,9 @@ import Testing
       func texts(_ count: Int, seed: UInt64) -> [UInt8] {
         var random = SeededRandom(seed: seed)
         return (0..<count).flatMap { id in
-          Array("{\"id\":\(id),\"text\":\"\((0..<60).map { _ in "word\(random.int(0...99))" }.joined(separator: " "))\"}\n".utf8)
+          Array(
+            "{\"id\":\(id),\"text\":\"\((0..<60).map { _ in "word\(random.int(0...99))" }.joined(separator: " "))\"}\n"
+              .utf8)
         }
       }
       corpus = try directory.write(texts(60, seed: 1), as: "train.jsonl").path
@@ -64,9 +66,10 @@ import Testing
     for key in ["l0", "delta_loss", "dead", "dead_in_training", "loss", "loss_mean_ablated", "loss_zero_ablated"] {
       #expect(card[key] is Double, "\(key)")
     }
-    #expect(try Set(FileManager.default.contentsOfDirectory(atPath: place.url("sae").path)) == [
-      "config.json", "params.safetensors", "training.json", "metrics.jsonl", "plots",
-    ])
+    #expect(
+      try Set(FileManager.default.contentsOfDirectory(atPath: place.url("sae").path)) == [
+        "config.json", "params.safetensors", "training.json", "metrics.jsonl", "plots",
+      ])
     let text = try String(contentsOf: place.url("sae/training.json"), encoding: .utf8)
     let training = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     #expect((training["max_activations"] as? [Double])?.count == 48)
@@ -96,7 +99,8 @@ import Testing
     var kills = 0
     var status: Int32 = -1
     for _ in 0..<60 where status != 0 {
-      let process = try Tool.process(try place.train("killed", recipe: recipe, ["--resume", "--checkpoint-every", "0.0005"]))
+      let process = try Tool.process(
+        try place.train("killed", recipe: recipe, ["--resume", "--checkpoint-every", "0.0005"]))
       process.standardOutput = FileHandle.nullDevice
       process.standardError = FileHandle.nullDevice
       try process.run()
@@ -145,12 +149,15 @@ import Testing
   /// A limit on file sizes stands in for a full disk.
   @Test func aFullDiskKeepsTheLastCheckpoint() throws {
     let place = try Place()
-    let interrupted = try Tool.process(try place.train("sae", recipe: Place.recipe.replacing("12000", with: "90000000")))
+    let interrupted = try Tool.process(
+      try place.train("sae", recipe: Place.recipe.replacing("12000", with: "90000000")))
     interrupted.standardError = FileHandle.nullDevice
     interrupted.standardOutput = FileHandle.nullDevice
     try interrupted.run()
     for _ in 0..<600 {
-      if let size = try? place.url("sae/metrics.jsonl").resourceValues(forKeys: [.fileSizeKey]).fileSize, size > 0 { break }
+      if let size = try? place.url("sae/metrics.jsonl").resourceValues(forKeys: [.fileSizeKey]).fileSize, size > 0 {
+        break
+      }
       usleep(100_000)
     }
     kill(interrupted.processIdentifier, SIGINT)
@@ -195,7 +202,8 @@ import Testing
         ] + (compact ? ["--compact"] : []))
       #expect(result.status == 0, "\(result.errors)")
       let json = try #require(
-        try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: output + "/suite.json"))) as? [String: Any])
+        try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: output + "/suite.json")))
+          as? [String: Any])
       let entries = try #require(json["dictionaries"] as? [[String: Any]])
       #expect(entries.count == 2 + 7 + 1)
       #expect(entries.allSatisfy { (($0["card"] as? [String: Any])?["fvu_fp32"] != nil) == compact })
@@ -217,7 +225,10 @@ import Testing
       (["--recipe", recipe + "x", "--corpus", place.corpus], 1, "cannot be read"),
       (["--recipe", recipe, "--corpus", place.corpus + "x"], 1, "no such file"),
       (["--recipe", recipe, "--corpus", place.corpus, "--tokens", "0"], 2, "--tokens"),
-      (["--recipe", try place.directory.write(Array(wide.utf8), as: "w.json").path, "--corpus", place.corpus], 1, "resid_post.9"),
+      (
+        ["--recipe", try place.directory.write(Array(wide.utf8), as: "w.json").path, "--corpus", place.corpus], 1,
+        "resid_post.9"
+      ),
     ] {
       let result = try Tool.run(
         ["train", "--model", Tool.model, "--output", place.url("out").path] + arguments)

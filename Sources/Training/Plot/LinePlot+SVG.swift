@@ -22,7 +22,8 @@ extension LinePlot {
     for (index, line) in lines.enumerated() {
       let colour = Self.colours[index % Self.colours.count]
       for path in paths(line, frame) {
-        out += "<path d=\"\(path)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"1.8\" stroke-linejoin=\"round\"/>\n"
+        out +=
+          "<path d=\"\(path)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"1.8\" stroke-linejoin=\"round\"/>\n"
       }
     }
     out += legend
@@ -106,9 +107,11 @@ extension LinePlot {
     for (index, line) in lines.enumerated() {
       let y = Self.margin.top + 12 + Double(index) * 17
       let x = Self.size.width - Self.margin.right - 200
-      out += "<line x1=\"\(Self.text(x))\" x2=\"\(Self.text(x + 18))\" y1=\"\(Self.text(y - 4))\" y2=\"\(Self.text(y - 4))\" "
+      out +=
+        "<line x1=\"\(Self.text(x))\" x2=\"\(Self.text(x + 18))\" y1=\"\(Self.text(y - 4))\" y2=\"\(Self.text(y - 4))\" "
       out += "stroke=\"\(Self.colours[index % Self.colours.count])\" stroke-width=\"3\"/>\n"
-      out += "<text x=\"\(Self.text(x + 24))\" y=\"\(Self.text(y))\" fill=\"#222222\">\(Self.escaped(line.label))</text>\n"
+      out +=
+        "<text x=\"\(Self.text(x + 24))\" y=\"\(Self.text(y))\" fill=\"#222222\">\(Self.escaped(line.label))</text>\n"
     }
     return out
   }
@@ -125,7 +128,8 @@ extension LinePlot {
   /// At most two decimals, none that are zero.
   private static func text(_ number: Double) -> String {
     let rounded = (number * 100).rounded() / 100
-    return Int(exactly: rounded).map(String.init) ?? String(format: rounded * 10 == (rounded * 10).rounded() ? "%.1f" : "%.2f", rounded)
+    return Int(exactly: rounded).map(String.init)
+      ?? String(format: rounded * 10 == (rounded * 10).rounded() ? "%.1f" : "%.2f", rounded)
   }
 
   private static func escaped(_ text: String) -> String {

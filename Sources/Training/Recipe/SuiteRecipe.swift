@@ -31,7 +31,9 @@ public struct SuiteRecipe: Equatable, Sendable {
 
   private init(_ object: RecipeObject, folder: URL, layers: Int) throws {
     try object.only(["schema", "name", "base", "common", "dictionaries"])
-    guard try object.integer("schema", in: 1...1) != nil else { throw object.failure("schema", "is missing; expected 1") }
+    guard try object.integer("schema", in: 1...1) != nil else {
+      throw object.failure("schema", "is missing; expected 1")
+    }
     name = try object.string("name") ?? "suite"
     let base = try Self.base(object, folder: folder)
     guard let list = try object.list("dictionaries"), !list.isEmpty else {

@@ -51,7 +51,8 @@ public final class RunLock {
   private static func process(_ descriptor: Int32) -> Int? {
     var bytes = [UInt8](repeating: 0, count: 32)
     let count = pread(descriptor, &bytes, bytes.count, 0)
-    return Int(String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
+    return Int(
+      String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
   }
 
   private func failure(_ code: Int32) -> CheckpointError {

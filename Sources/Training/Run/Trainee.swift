@@ -92,7 +92,8 @@ final class Trainee {
     let count = Double(sums.steps)
     let line = MetricsLine(
       step: state.steps, tokens: state.tokens, loss: sums.loss / count, fvu: sums.fvu / count, l0: sums.l0 / count,
-      dead: report.deadShare, learningRate: Double(settings.learningRate), sparsity: Double(settings.sparsity),
+      dead: report.deadShare, learningRate: Double(settings.learningRate),
+      sparsity: recipe.objective == .jumprelu ? Double(settings.sparsity) : 0,
       targetL0: Double(recipe.objective == .jumprelu ? settings.targetL0 : Float(settings.k)), tokensPerSecond: 0)
     sums = MetricsSums()
     return (report, line)

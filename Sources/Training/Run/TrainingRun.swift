@@ -66,7 +66,7 @@ public final class TrainingRun {
     lock = try RunLock(folder)
     checkpoints = CheckpointFolder(run: folder)
     position = source.state
-    guard checkpoints.exists else { 
+    guard checkpoints.exists else {
       checkpoints.remove()
       return
     }

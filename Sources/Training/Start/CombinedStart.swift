@@ -76,7 +76,8 @@ public struct CombinedStart: Sendable {
   }
 
   /// The feature of `layer` whose encoder is most alike to `row`, and row · encoder; nil when none is alike enough.
-  private static func reader(of row: ArraySlice<Float>, in layer: DictionaryParameters) -> (feature: Int, drive: Float)? {
+  private static func reader(of row: ArraySlice<Float>, in layer: DictionaryParameters) -> (feature: Int, drive: Float)?
+  {
     let width = layer.shape.width
     let encoder = layer.layers[0].encoder
     guard row.count * width == encoder.count else { return nil }

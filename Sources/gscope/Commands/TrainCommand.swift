@@ -21,12 +21,14 @@ struct TrainCommand: ParsableCommand {
 
   @OptionGroup var model: ModelOptions
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("The recipe.", valueName: "file"), completion: .file(extensions: ["json"]))
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("The recipe.", valueName: "file"), completion: .file(extensions: ["json"]))
   var recipe: String
 
   @OptionGroup var training: TrainingOptions
 
-  @Option(name: .customLong("name"), help: ArgumentHelp("How the dictionary is called; the output folder's name without."))
+  @Option(
+    name: .customLong("name"), help: ArgumentHelp("How the dictionary is called; the output folder's name without."))
   var dictionaryName: String?
 
   func run() throws {

@@ -12,7 +12,8 @@ struct TrainingOptions: ParsableArguments {
   var corpus: [String] = []
 
   @Option(
-    help: ArgumentHelp("What ends a document of a plain text: file, blank-line, or zero (a zero byte).", valueName: "what"),
+    help: ArgumentHelp(
+      "What ends a document of a plain text: file, blank-line, or zero (a zero byte).", valueName: "what"),
     transform: { try Choice.parse($0, "--separator") })
   var separator = CorpusOptions.Separator.file
 
@@ -20,7 +21,8 @@ struct TrainingOptions: ParsableArguments {
   var replaceInvalid = false
 
   @Option(
-    help: ArgumentHelp("Activations to train on, as 'gscope harvest' stored them, instead of --corpus.", valueName: "dir"),
+    help: ArgumentHelp(
+      "Activations to train on, as 'gscope harvest' stored them, instead of --corpus.", valueName: "dir"),
     completion: .directory)
   var store: String?
 

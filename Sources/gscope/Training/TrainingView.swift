@@ -4,7 +4,8 @@ import Training
 /// What people see of a training run on the standard error: one line that changes on a terminal, a plain line now and
 /// then where it is piped.
 final class TrainingView {
-  private let start = ContinuousClock.now
+  /// When the first step was done: reading the model and the first window says nothing of the rate.
+  private var start = ContinuousClock.now
   private var shown: ContinuousClock.Instant?
   private var firstStep: Int?
 
@@ -20,8 +21,11 @@ final class TrainingView {
   func show(_ progress: TrainingProgress) throws {
     try Interruption.check()
     let isLast = progress.stepsDone == progress.stepsInAll
-    let first = firstStep ?? progress.stepsDone - 1
-    firstStep = first
+    if firstStep == nil {
+      firstStep = progress.stepsDone
+      start = .now
+    }
+    let first = firstStep ?? progress.stepsDone
     guard isDue(every: Terminal.isError ? 0.2 : Self.plainEvery) || isLast else { return }
     let text = line(progress, first: first)
     if Terminal.isError, !isLast { Progress.show(text) } else { Diagnostics.message(text) }
@@ -37,7 +41,7 @@ final class TrainingView {
   private func line(_ progress: TrainingProgress, first: Int) -> String {
     let elapsed = (ContinuousClock.now - start) / .seconds(1)
     let done = Double(progress.stepsDone - first)
-    let left = done > 0 ? elapsed / done * Double(progress.stepsInAll - progress.stepsDone) : 0
+    let left = done > 0 ? elapsed / done * Double(progress.stepsInAll - progress.stepsDone) : .infinity
     var parts = [
       "\(progress.name): step \(Format.grouped(progress.step))/\(Format.grouped(progress.steps))",
       "loss \(Format.decimal(progress.loss, 4))", "FVU \(Format.percent(progress.fvu))",
@@ -45,7 +49,7 @@ final class TrainingView {
       "\(Format.grouped(Int(progress.tokensPerSecond))) tokens/s",
     ]
     if progress.jobs > 1 { parts.append("dictionary \(progress.job + 1)/\(progress.jobs)") }
-    if progress.stepsDone < progress.stepsInAll { parts.append("\(Format.duration(left)) left") }
+    if progress.stepsDone < progress.stepsInAll, left.isFinite { parts.append("\(Format.duration(left)) left") }
     return parts.joined(separator: ", ")
   }
 }

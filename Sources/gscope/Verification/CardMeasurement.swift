@@ -50,7 +50,9 @@ struct CardMeasurement {
         try counted[index].add(code, targets: targets, outputs: outputs, rows: rows)
         if let kept { try filtered[index].add(code, targets: targets, outputs: outputs, rows: kept) }
         for (read, layer) in code.layers.enumerated() {
-          for row in rows { for entry in layer.entries(ofRow: row) { fired[index][read].insert(layer.features[entry]) } }
+          for row in rows {
+            for entry in layer.entries(ofRow: row) { fired[index][read].insert(layer.features[entry]) }
+          }
         }
       }
       try progress.advance(by: Double(ids.count))
@@ -61,7 +63,8 @@ struct CardMeasurement {
       let statistics = counted[index].statistics
       let alive = fired[index].reduce(0) { $0 + $1.count }
       return MeasuredCard(
-        statistics: statistics, filtered: normFilter == nil ? nil : filtered[index].statistics, dead: 1 - Double(alive) / Double(shape.totalWidth),
+        statistics: statistics, filtered: normFilter == nil ? nil : filtered[index].statistics,
+        dead: 1 - Double(alive) / Double(shape.totalWidth),
         lossTokens: lossSequences.reduce(0) { $0 + $1.count }, loss: losses.clean.value,
         sites: shape.writes.enumerated().map { write, site in
           MeasuredCard.SiteFigures(

@@ -20,7 +20,9 @@ import Training
       attributes: [String: String]
     ) {
       elements[name, default: 0] += 1
-      for key in ["x", "y", "x1", "x2", "y1", "y2"] { attributes[key].flatMap(Double.init).map { coordinates.append($0) } }
+      for key in ["x", "y", "x1", "x2", "y1", "y2"] {
+        attributes[key].flatMap(Double.init).map { coordinates.append($0) }
+      }
       text = ""
       if let path = attributes["d"] {
         coordinates += path.split { "ML ".contains($0) }.compactMap { Double($0) }

@@ -55,7 +55,8 @@ import Training
   }
 
   @Test(arguments: [
-    ("\"learnig_rate\":1e-3", "'learnig_rate' is no known key"), ("\"learning_rate\":\"fast\"", "'learning_rate' is \"fast\""),
+    ("\"learnig_rate\":1e-3", "'learnig_rate' is no known key"),
+    ("\"learning_rate\":\"fast\"", "'learning_rate' is \"fast\""),
     ("\"learning_rate\":0", "'learning_rate' is 0"), ("\"learning_rate\":5", "'learning_rate' is 5"),
     ("\"l0\":4096", "'l0'"), ("\"l0\":0", "'l0'"), ("\"l0\":0.5,\"objective\":\"topk\"", "'l0'"),
     ("\"bandwidth\":0", "'bandwidth'"), ("\"objective\":\"relu\"", "expected one of jumprelu, batchtopk, topk"),
@@ -103,7 +104,7 @@ import Training
   }
 
   @Test func committedRecipesAreValid() throws {
-    for name in ["short-run", "gemma-scope-2"] {
+    for name in ["short-run", "short-run-jumprelu", "gemma-scope-2"] {
       let url = Fixtures.repository.appending(path: "recipes/\(name).json")
       let recipe = try Recipe(contentsOf: url)
       #expect(recipe.tooShort == nil, "\(name)")

@@ -22,7 +22,8 @@ import Training
     let run = try SyntheticRun(folder: directory.url, recipes: recipes).make(SyntheticSource())
     var first: [Int: Double] = [:]
     var last: [Int: Double] = [:]
-    try run.train { } report: { progress in
+    try run.train {
+    } report: { progress in
       if first[progress.job] == nil { first[progress.job] = progress.fvu }
       last[progress.job] = progress.fvu
     }
@@ -61,7 +62,8 @@ import Training
     do {
       let run = try synthetic.make(SyntheticSource())
       var steps = 0
-      try? run.train { } report: { _ in
+      try? run.train {
+      } report: { _ in
         steps += 1
         if steps == 4 { try run.writeCheckpoint() }
         if steps == 11 { throw SyntheticSource.Stop() }
@@ -153,7 +155,9 @@ import Training
     let files = try FileManager.default.contentsOfDirectory(atPath: directory.url.appending(path: "plots").path)
     #expect(Set(files) == ["loss.svg", "fvu.svg", "l0.svg", "dead.svg"])
     let lines = try String(contentsOf: directory.url.appending(path: "d0/metrics.jsonl"), encoding: .utf8)
-      .split(separator: "\n").map { try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]) }
+      .split(separator: "\n").map {
+        try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+      }
     #expect(lines.map { $0["step"] as? Int } == [3, 6, 9, 12, 15, 18, 21, 22])
     #expect(lines.last?["tokens"] as? Int == 22 * 32)
   }
