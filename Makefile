@@ -1,7 +1,7 @@
 # Everything builds in release mode into one folder, which tests, demo and benchmarks share.
 SWIFT_FLAGS := -c release
 
-.PHONY: help setup build demo test bench fuzz format clean
+.PHONY: help setup build demo test neon bench fuzz format clean
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -18,6 +18,9 @@ demo: build ## Fetch Gemma 3 270M and look inside it
 
 test: setup ## Run all tests (those on real weights when a model is present)
 	@scripts/test.sh
+
+neon: setup ## Compare the NEON kernels with scalar code under qemu
+	@scripts/neon.sh
 
 bench: setup ## Measure gscope beside transformers, llama.cpp and OpenBLAS
 	@scripts/bench.sh
