@@ -38,7 +38,9 @@ var targets: [Target] = [
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "gscope-bench",
-    dependencies: ["CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", argumentParser],
+    dependencies: [
+      "CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", argumentParser,
+    ],
     swiftSettings: swiftSettings),
 
   .target(

@@ -28,7 +28,7 @@ public enum DictionaryError: Error, Equatable, Sendable, CustomStringConvertible
   public var description: String {
     switch self {
     case .file(let path, let reason): "\(path): \(clipped(reason))"
-    case .configuration(let path, let key, let reason): "\(path): '\(key)' \(clipped(reason))"
+    case .configuration(let path, let key, let reason): "\(path): '\(clipped(key))' \(clipped(reason))"
     case .contradiction(let path, let configuration, let files):
       "\(path): the configuration says \(configuration), but the files hold \(files)"
     case .missingTensor(let path, let name): "\(path): tensor '\(name)' is missing"
@@ -45,8 +45,15 @@ public enum DictionaryError: Error, Equatable, Sendable, CustomStringConvertible
     case .input(let operation, let expected, let found): "\(operation): expected \(expected), found \(found)"
     case .selection(let suite, let wanted, let candidates, let matches):
       "\(suite): \(matches == 0 ? "no dictionary" : "\(matches) dictionaries") for \(wanted); "
-        + (matches == 0 ? "there are:" : "choose one of:") + candidates.map { "\n  " + $0 }.joined()
+        + (matches == 0 ? "there are:" : "choose one of:") + Self.listed(candidates)
     }
+  }
+
+  /// A line for each of the first candidates.
+  private static func listed(_ candidates: [String]) -> String {
+    let most = 20
+    let more = candidates.count > most ? "\n  … and \(candidates.count - most) more" : ""
+    return candidates.prefix(most).map { "\n  " + clipped($0) }.joined() + more
   }
 }
 

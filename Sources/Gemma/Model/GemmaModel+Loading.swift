@@ -22,13 +22,20 @@ extension GemmaModel {
 
 /// An opened model checkpoint: its configuration and its tensors, not yet put to use.
 public struct GemmaCheckpoint: Sendable {
-  public enum Format: String, Sendable { case huggingFace = "safetensors", gguf }
+  public enum Format: String, Sendable {
+    case huggingFace = "safetensors"
+    case gguf
+  }
 
   public let url: URL
   public let format: Format
   public let configuration: GemmaConfiguration
   /// The tensors as stored.
   public let source: any TensorSource
+  /// The files that hold the weights, in the order of their names.
+  public var weightFiles: [URL] {
+    (source as? SafetensorsCheckpoint)?.files.map { URL(filePath: $0.path) } ?? [url]
+  }
   /// The opened GGUF, whose header also holds the tokenizer.
   public let gguf: GGUFFile?
   let names: WeightNames

@@ -39,7 +39,9 @@ struct FeaturesCommand: ParsableCommand {
 
   func run() throws {
     let opened = try model.open()
-    let list = try dictionaries.open(for: opened)
+    let items = try dictionaries.open(for: opened)
+    let list = items.map(\.dictionary)
+    let cards = try items.map { try $0.card() }
     var run = try TextRun(try input.required(), opened: opened)
     // The size of a code is known only when it is there, so what is to be saved waits for the last text.
     var saved: [FeatureReading] = []
@@ -53,15 +55,15 @@ struct FeaturesCommand: ParsableCommand {
         text, dictionaries: list, opened: opened, keepsOutputs: reconstruction, progress: progress)
       if isSaving { saved.append(reading) }
       if input.isMany {
-        try StandardOutput.line(reading.json(list, opened, topK: topK))
+        try StandardOutput.line(reading.json(list, cards: cards, opened, topK: topK))
       } else {
         shown = reading
       }
     }
     if let save { try FeatureFile.write(saved, dictionaries: list, isMany: input.isMany, to: save) }
     guard let shown else { return }
-    if json { return try StandardOutput.line(shown.json(list, opened, topK: topK)) }
-    try shown.show(list, opened, topK: topK)
+    if json { return try StandardOutput.line(shown.json(list, cards: cards, opened, topK: topK)) }
+    try shown.show(list, cards: cards, opened, topK: topK)
     if let save { try StandardOutput.line("saved to \(save)") }
   }
 

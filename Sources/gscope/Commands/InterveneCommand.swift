@@ -39,7 +39,8 @@ struct InterveneCommand: ParsableCommand {
       throw CommandError.unavailable(flag: "--freeze \(freeze.rawValue)", alternative: "use --freeze none")
     }
     let opened = try model.open()
-    guard let plan = try changes.plan(try dictionaries.open(for: opened), opened: opened) else { return }
+    let list = try dictionaries.open(for: opened).map(\.dictionary)
+    guard let plan = try changes.plan(list, opened: opened) else { return }
     let writer = TokenWriter(tokenizer: opened.tokenizer.value)
     try TextRun(try input.required(), opened: opened).each { text in
       let selected = try positions.positions(in: text)

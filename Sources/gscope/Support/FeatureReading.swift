@@ -47,8 +47,12 @@ struct FeatureReading {
 }
 
 extension FeatureReading {
-  func json(_ dictionaries: [SparseDictionary], _ opened: OpenedModel, topK: Int) -> JSONValue {
-    let cards = zip(dictionaries, parts).map { dictionary, part -> JSONValue in
+  /// - Parameter cards: what was measured when each dictionary was made, where that is known.
+  func json(
+    _ dictionaries: [SparseDictionary], cards: [OpenedDictionary.Card?], _ opened: OpenedModel, topK: Int
+  ) -> JSONValue {
+    let facts = zip(zip(dictionaries, cards), parts).map { item, part -> JSONValue in
+      let (dictionary, card) = item
       let shape = dictionary.shape
       return [
         "name": .string(dictionary.name), "kind": .string(shape.kind.rawValue),
@@ -56,6 +60,9 @@ extension FeatureReading {
         "width": .integer(shape.totalWidth), "l0": .optional(part.statistics.l0),
         "fvu_prompt": .optional(part.statistics.fvu),
         "fvu_by_layer": .array(part.statistics.fvuByWrite.map { .optional($0) }),
+        "card": card.map {
+          ["source": .string($0.source), "l0": .optional($0.l0), "fvu": .optional($0.fvu)]
+        } ?? nil,
       ]
     }
     var active: [JSONValue] = []
@@ -72,7 +79,7 @@ extension FeatureReading {
     return .document(
       id: text.id,
       [
-        ("tokens", TokenWriter(tokenizer: opened.tokenizer.value).json(text)), ("dictionaries", .array(cards)),
+        ("tokens", TokenWriter(tokenizer: opened.tokenizer.value).json(text)), ("dictionaries", .array(facts)),
         ("active", .array(active)),
       ])
   }
@@ -85,14 +92,19 @@ extension FeatureReading {
 
   static func sites(_ sites: [Site]) -> String { sites.map(\.description).joined(separator: ",") }
 
-  func show(_ dictionaries: [SparseDictionary], _ opened: OpenedModel, topK: Int) throws {
+  func show(
+    _ dictionaries: [SparseDictionary], cards: [OpenedDictionary.Card?], _ opened: OpenedModel, topK: Int
+  ) throws {
     let writer = TokenWriter(tokenizer: opened.tokenizer.value)
-    for (dictionary, part) in zip(dictionaries, parts) {
+    for ((dictionary, card), part) in zip(zip(dictionaries, cards), parts) {
       let statistics = part.statistics
+      let made = card.map {
+        "; when it was made: L0 \(Format.decimal($0.l0, 1)), FVU \(Format.percent($0.fvu)) (\($0.source))"
+      }
       try StandardOutput.line(
         "\(TextStyle.bold.apply(dictionary.name)): \(dictionary.shape)\n"
           + "L0 \(Format.decimal(statistics.l0, 1)), FVU \(Format.percent(statistics.fvu)) "
-          + "over \(Format.count(statistics.tokens, "token"))"
+          + "over \(Format.count(statistics.tokens, "token"))\(made ?? "")"
       )
       var table = TextTable([.init("#", .right), .init("token"), .init("on", .right), .init("strongest features")])
       for position in text.ids.indices {
