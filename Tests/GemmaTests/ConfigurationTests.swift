@@ -73,7 +73,8 @@ import Testing
     fault(["use_bidirectional_attention": true], "use_bidirectional_attention", "causal")
     fault(["model_type": "llama"], "model_type", "gemma3_text")
     fault(["eos_token_id": "x"], "eos_token_id", "token id")
-    fault(["rope_parameters": ["full_attention": ["rope_theta": 1e6, "rope_type": "yarn"]]], "sliding_attention", "missing")
+    fault(
+      ["rope_parameters": ["full_attention": ["rope_theta": 1e6, "rope_type": "yarn"]]], "sliding_attention", "missing")
     let local: [String: Any] = ["rope_theta": 1e4, "rope_type": "default"]
     fault(
       ["rope_parameters": ["full_attention": ["rope_theta": 1e6, "rope_type": "yarn"], "sliding_attention": local]],

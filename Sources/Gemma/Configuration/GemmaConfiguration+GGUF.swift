@@ -53,7 +53,9 @@ extension GemmaConfiguration {
       return id
     }
     let endOfText = try token("eos_token_id", 1)
-    endTokens = try [endOfText, token("eot_token_id", endOfText)].reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    endTokens = try [endOfText, token("eot_token_id", endOfText)].reduce(into: []) {
+      if !$0.contains($1) { $0.append($1) }
+    }
     beginToken = try token("bos_token_id", 2)
     padToken = try token("padding_token_id", 0)
     self = try validated(file: file.path)

@@ -21,7 +21,8 @@ public enum ProcessorCount {
   ///
   /// - Parameters:
   ///   - root: where the control groups are mounted: `/sys/fs/cgroup`.
-  ///   - membership: the contents of `/proc/self/cgroup`, lines of `id:controllers:path`; version 2 names no controllers.
+  ///   - membership: the contents of `/proc/self/cgroup`, lines of `id:controllers:path`; version 2 names no
+  ///     controllers.
   package static func quota(root: URL, membership: String) -> Int? {
     var smallest: Double?
     for line in membership.split(whereSeparator: \.isNewline) {
