@@ -32,4 +32,4 @@ format: ## Format all Swift sources
 	swift format --in-place --recursive Package.swift Sources Tests Fuzz
 
 clean: ## Remove build products (the model stays)
-	rm -rf .build
+	rm -rf .build .build-fuzz

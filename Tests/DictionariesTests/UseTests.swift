@@ -43,7 +43,7 @@ struct UseTests {
     #expect(throws: DictionaryError.self) { try dictionary.decode(code, write: 2) }
     #expect(throws: DictionaryError.self) { try DictionaryCode([]) }
     #expect(throws: DictionaryError.self) { try DictionaryCode([code.layers[0], SparseCode(emptyRows: 1)]) }
-    for feature in [Int32(6), -1] {
+    for feature in [Int32(6), .max] {
       let foreign = try SparseCode(rowOffsets: [0, 1], features: [feature], activations: [1])
       #expect(throws: DictionaryError.outOfRange(what: "feature", value: Int(feature), limit: 6)) {
         try dictionary.decode(DictionaryCode([foreign, SparseCode(emptyRows: 1)]))

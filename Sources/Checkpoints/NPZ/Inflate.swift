@@ -1,4 +1,5 @@
-/// Unpacks a raw deflate stream (RFC 1951) into a buffer of known size. Neither buffer is left, whatever the stream says.
+/// Unpacks a raw deflate stream (RFC 1951) into a buffer of known size. Neither buffer is left, whatever the stream
+/// says.
 package struct Inflate {
   /// What is wrong with a stream.
   package enum Fault: Error, Equatable {

@@ -85,7 +85,7 @@ public final class GemmaSession {
   public var byteCount: Int { caches.reduce(0) { $0 + $1.byteCount } }
 
   /// Forgets everything from position `count` on, so that another continuation can be tried.
-  /// - Throws: `TensorError.outOfRange` when a sliding window has already dropped what would be needed.
+  /// - Throws: `TensorError.dropped` when a sliding window has already dropped what would be needed.
   public func truncate(to count: Int) throws {
     for cache in caches { try cache.truncate(to: count) }
   }

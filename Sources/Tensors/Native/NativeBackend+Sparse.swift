@@ -4,8 +4,8 @@ extension NativeBackend {
   public func encode(_ x: Tensor, weight: Tensor, bias: Tensor, threshold: Tensor) throws -> SparseCode {
     let width = weight.rowLength
     try require(
-      weight.rows == x.rowLength && bias.count == width && threshold.count == width, "encode",
-      "x [n, d], weight [d, width], bias and threshold [width]", x, weight, bias, threshold)
+      x.rowLength > 0 && weight.rows == x.rowLength && bias.count == width && threshold.count == width, "encode",
+      "x [n, d] with d > 0, weight [d, width], bias and threshold [width]", x, weight, bias, threshold)
     var call = gs_encode(
       m: Int64(x.rows), d: Int64(x.rowLength), width: Int64(width), x: try floats(x, "encode"),
       ldx: Int64(x.rowLength), w: try matrix(weight, "encode"), layout: GS_ROWS_ARE_INPUTS,
@@ -27,7 +27,8 @@ extension NativeBackend {
     let elementBytes = weight.dtype.bytesPerBlock
     let rows = rowStride > 0 ? weight.count / rowStride : 0
     try require(
-      !weight.dtype.isQuantised && weight.dtype != .i8 || (start == 0 && rowStride == weight.rowLength && d == rowStride),
+      !weight.dtype.isQuantised && weight.dtype != .i8
+        || (start == 0 && rowStride == weight.rowLength && d == rowStride),
       "decode", "whole rows of a block format", weight)
     try require(
       start >= 0 && d >= 0 && start + d <= rowStride && rows * rowStride == weight.count, "decode",
