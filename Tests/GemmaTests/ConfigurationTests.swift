@@ -72,7 +72,8 @@ import Testing
     fault(["use_bidirectional_attention": true], "use_bidirectional_attention", "causal")
     fault(["model_type": "llama"], "model_type", "gemma3_text")
     fault(["eos_token_id": "x"], "eos_token_id", "token id")
-    fault(["rope_parameters": ["full_attention": ["rope_theta": 1e6, "rope_type": "yarn"]]], "sliding_attention", "missing")
+    fault(
+      ["rope_parameters": ["full_attention": ["rope_theta": 1e6, "rope_type": "yarn"]]], "sliding_attention", "missing")
     let local: [String: Any] = ["rope_theta": 1e4, "rope_type": "default"]
     fault(
       ["rope_parameters": ["full_attention": ["rope_theta": 1e6, "rope_type": "yarn"], "sliding_attention": local]],
@@ -86,7 +87,8 @@ import Testing
     var fields = try Self.json("causal/config.json")
     fields["intermediate_size"] = 64
     _ = try folder.write(try JSONSerialization.data(withJSONObject: fields), as: "config.json")
-    #expect(throws: GemmaError.weight(name: "model.layers.0.mlp.gate_proj.weight", expected: [64, 32], found: [48, 32])) {
+    let gate = "model.layers.0.mlp.gate_proj.weight"
+    #expect(throws: GemmaError.weight(name: gate, expected: [64, 32], found: [48, 32])) {
       try GemmaModel(contentsOf: folder.url, backend: try NativeBackend(threads: 1))
     }
   }
