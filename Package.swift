@@ -38,7 +38,9 @@ var targets: [Target] = [
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "gscope-bench",
-    dependencies: ["CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", argumentParser],
+    dependencies: [
+      "CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", argumentParser,
+    ],
     swiftSettings: swiftSettings),
 
   .target(
@@ -51,7 +53,7 @@ var targets: [Target] = [
   tests("SitesTests", ["Sites"]),
   tests("DictionariesTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
   tests("GemmaTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
-  tests("gscopeTests", ["gscope", "Checkpoints"]),
+  tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma"]),
 ]
 
 // libFuzzer executables need `--sanitize fuzzer` and have no `main`, so they exist only when asked for (`make fuzz`).
