@@ -53,7 +53,7 @@ var targets: [Target] = [
   tests("SitesTests", ["Sites"]),
   tests("DictionariesTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
   tests("GemmaTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
-  tests("gscopeTests", ["gscope", "Checkpoints"]),
+  tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma"]),
 ]
 
 // libFuzzer executables need `--sanitize fuzzer` and have no `main`, so they exist only when asked for (`make fuzz`).

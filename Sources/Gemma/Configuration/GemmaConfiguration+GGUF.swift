@@ -3,8 +3,8 @@ package import Checkpoints
 extension GemmaConfiguration {
   /// Reads the header of a GGUF file of architecture `gemma3`.
   ///
-  /// The format leaves three things to the reader, fixed here as llama.cpp fixes them: every sixth layer is global, local
-  /// layers use a rotary base of 10,000, and scores are scaled by the head dimension except in the 27B model (62
+  /// The format leaves three things to the reader, fixed here as llama.cpp fixes them: every sixth layer is global,
+  /// local layers use a rotary base of 10,000, and scores are scaled by the head dimension except in the 27B model (62
   /// layers), which uses width / heads.
   /// - Throws: `GemmaError.configuration`, or `CheckpointError` for a missing or mistyped key.
   package init(_ file: GGUFFile) throws {

@@ -10,8 +10,8 @@ struct VerifyCommand: ParsableCommand {
     abstract: "Check that a dictionary fits the model, and name the likely fault where it does not.",
     discussion: """
       Measures L0, FVU and the rise of the loss when reconstructions replace activations, on a built-in English text \
-      or yours, and compares them with the dictionary's card. On a bad result common mistakes are tried: another site, \
-      a transposed skip, a relative decoder axis, a norm's gain left out. Exit status 1 on a bad result.
+      or yours, and compares them with the dictionary's card. On a bad result common mistakes are tried: another \
+      site, a transposed skip, a relative decoder axis, a norm's gain left out. Exit status 1 on a bad result.
 
       Example: gscope verify --dictionary dictionaries/resid_post/layer_9_width_16k_l0_small
       """)
@@ -52,7 +52,7 @@ struct VerifyCommand: ParsableCommand {
       let fault = ReferenceFigures.fault(verification.statistics, against: reference)
       let tried =
         variants || fault != nil
-        ? try FaultFinder(dictionary: dictionary, opened: opened, ids: texts[0]).variants() : []
+        ? try FaultFinder(dictionary: dictionary, opened: opened, texts: texts).variants() : []
       let report = VerificationReport(
         dictionary: dictionary, verification: verification, reference: reference, fault: fault, variants: tried,
         modelName: opened.name)
