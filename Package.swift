@@ -30,10 +30,12 @@ var targets: [Target] = [
   library("Sites", []),
   library("Dictionaries", ["Tensors", "Checkpoints", "Sites"]),
   library("Gemma", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries"]),
+  library("Activations", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma"]),
   .executableTarget(
     name: "gscope",
     dependencies: [
-      "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", argumentParser, logging,
+      "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", argumentParser,
+      logging,
     ],
     swiftSettings: swiftSettings),
   .executableTarget(
@@ -53,6 +55,7 @@ var targets: [Target] = [
   tests("SitesTests", ["Sites"]),
   tests("DictionariesTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
   tests("GemmaTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
+  tests("ActivationsTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Activations"]),
   tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma"]),
 ]
 
@@ -73,7 +76,8 @@ let package = Package(
   products: [
     .executable(name: "gscope", targets: ["gscope"]),
     .library(
-      name: "GemmaScope", targets: ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
+      name: "GemmaScope",
+      targets: ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -27,6 +27,6 @@ public enum WeightHash {
         }
       }
     }
-    return hash.digest().map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+    return hash.hex
   }
 }

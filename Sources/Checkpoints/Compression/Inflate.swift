@@ -1,9 +1,22 @@
-/// Unpacks a raw deflate stream (RFC 1951) into a buffer of known size. Neither buffer is left, whatever the stream
-/// says.
+/// Unpacks a raw deflate stream (RFC 1951), at once or in pieces. Neither buffer is left, whatever the stream says.
+///
+/// In pieces: whenever `fill` stops because the output is full, the caller takes what is there, keeps the last
+/// `Inflate.window` bytes at the front of a buffer, and goes on filling behind them.
 package struct Inflate {
   /// What is wrong with a stream.
   package enum Fault: Error, Equatable {
     case truncated, invalidBlock, invalidCode, invalidDistance, tooLong, tooShort
+  }
+
+  /// How far back a match may reach.
+  package static let window = 32_768
+
+  /// What the next bits are.
+  private enum Stage {
+    case header
+    case stored(Int)
+    case compressed(HuffmanCode, HuffmanCode)
+    case end
   }
 
   private let input: UnsafeRawBufferPointer
@@ -11,39 +24,63 @@ package struct Inflate {
   /// Bits read ahead, lowest first; above `bitCount` there may be more of the same stream.
   private var bits: UInt64 = 0
   private var bitCount = 0
-  private let output: UnsafeMutableRawBufferPointer
+  private var output = UnsafeMutableRawBufferPointer(start: nil, count: 0)
   private var outputOffset = 0
+  private var stage = Stage.header
+  private var isLast = false
+  /// The rest of a match that the output had no room for.
+  private var pending = (length: 0, distance: 0)
 
-  private init(_ input: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer) {
-    self.input = input
-    self.output = output
-  }
+  /// Reads `input`, which must outlive the value.
+  package init(_ input: UnsafeRawBufferPointer) { self.input = input }
 
   /// Unpacks `input`, which must fill `output` exactly, or with `prefixOnly` at least.
   package static func decode(
     _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, prefixOnly: Bool = false
   ) throws(Fault) {
-    var inflate = Inflate(input, output)
-    do {
-      while try inflate.block() {}
-    } catch .tooLong where prefixOnly {
-      return
-    }
-    guard inflate.outputOffset == output.count else { throw .tooShort }
+    var inflate = Inflate(input)
+    let (end, isDone) = try inflate.fill(output, from: 0)
+    guard isDone || prefixOnly else { throw .tooLong }
+    guard end == output.count else { throw .tooShort }
   }
 
-  /// Unpacks one block; whether more follow.
-  private mutating func block() throws(Fault) -> Bool {
-    let isLast = try take(1) == 1
+  /// Unpacks into `buffer` behind its first `start` bytes, which must be the last that were unpacked before (at least
+  /// `window` of them, or all).
+  /// - Returns: where the unpacked bytes end, and whether the stream ended; if not, the buffer is full.
+  package mutating func fill(
+    _ buffer: UnsafeMutableRawBufferPointer, from start: Int
+  ) throws(Fault) -> (end: Int, isDone: Bool) {
+    output = buffer
+    outputOffset = start
+    while true {
+      let isFull: Bool
+      switch stage {
+      case .header:
+        try header()
+        continue
+      case .stored(let count): isFull = try stored(count)
+      case .compressed(let literals, let distances): isFull = try compressed(literals, distances)
+      case .end: return (outputOffset, true)
+      }
+      if isFull { return (outputOffset, false) }
+      stage = isLast ? .end : .header
+    }
+  }
+
+  /// Bytes of the input that the stream took, counting the last one whole.
+  package var consumed: Int { inputOffset - bitCount >> 3 }
+
+  /// Reads what a block begins with.
+  private mutating func header() throws(Fault) {
+    isLast = try take(1) == 1
     switch try take(2) {
-    case 0: try stored()
-    case 1: try compressed(FixedCodes.literals, FixedCodes.distances)
+    case 0: stage = .stored(try storedCount())
+    case 1: stage = .compressed(FixedCodes.literals, FixedCodes.distances)
     case 2:
       let (literals, distances) = try dynamicCodes()
-      try compressed(literals, distances)
+      stage = .compressed(literals, distances)
     default: throw .invalidBlock
     }
-    return !isLast
   }
 
   // MARK: Bits
@@ -88,7 +125,7 @@ package struct Inflate {
 
   // MARK: Blocks
 
-  private mutating func stored() throws(Fault) {
+  private mutating func storedCount() throws(Fault) -> Int {
     try drop(bitCount & 7)
     inputOffset -= bitCount >> 3
     bits = 0
@@ -98,13 +135,19 @@ package struct Inflate {
     let count = Int(word & 0xFFFF)
     guard count == Int(~word >> 16) else { throw .invalidBlock }
     inputOffset += 4
+    return count
+  }
+
+  /// Copies what is left of a stored block; whether the output ran full before its end.
+  private mutating func stored(_ count: Int) throws(Fault) -> Bool {
     guard count <= input.count - inputOffset else { throw .truncated }
     let fitting = min(count, output.count - outputOffset)
     UnsafeMutableRawBufferPointer(rebasing: output[outputOffset..<outputOffset + fitting])
       .copyMemory(from: input.slice(inputOffset..<inputOffset + fitting))
-    inputOffset += count
+    inputOffset += fitting
     outputOffset += fitting
-    guard fitting == count else { throw .tooLong }
+    stage = .stored(count - fitting)
+    return fitting < count
   }
 
   private mutating func dynamicCodes() throws(Fault) -> (HuffmanCode, HuffmanCode) {
@@ -144,34 +187,46 @@ package struct Inflate {
     return (literals, distances)
   }
 
+  /// Unpacks what is left of a block; whether the output ran full before its end.
   private mutating func compressed(
     _ literals: borrowing HuffmanCode, _ distances: borrowing HuffmanCode
-  ) throws(Fault) {
+  ) throws(Fault) -> Bool {
+    if pending.length > 0, !copy(pending.length, pending.distance) { return true }
     while true {
       refill()  // 48 bits are the most that a length and a distance take
+      let before = (bits, bitCount)
       let symbol = try symbol(literals)
       if symbol < 256 {
-        guard outputOffset < output.count else { throw .tooLong }
+        guard outputOffset < output.count else {
+          // The literal is read again when there is room; `refill` alone has moved the input.
+          (bits, bitCount) = before
+          return true
+        }
         output[outputOffset] = UInt8(symbol)
         outputOffset += 1
         continue
       }
-      if symbol == 256 { return }
+      if symbol == 256 { return false }
       guard symbol < 286 else { throw .invalidCode }
       let length = Self.lengthBase[symbol - 257] + (try extra(Self.lengthExtra[symbol - 257]))
       let distanceSymbol = try self.symbol(distances)
       guard distanceSymbol < 30 else { throw .invalidCode }
       let distance = Self.distanceBase[distanceSymbol] + (try extra(Self.distanceExtra[distanceSymbol]))
       guard distance <= outputOffset else { throw .invalidDistance }
-      // Byte by byte: a match may overlap what it writes.
-      let end = min(outputOffset + length, output.count)
-      let isCut = end < outputOffset + length
-      while outputOffset < end {
-        output[outputOffset] = output[outputOffset - distance]
-        outputOffset += 1
-      }
-      guard !isCut else { throw .tooLong }
+      guard copy(length, distance) else { return true }
     }
+  }
+
+  /// Repeats `length` bytes from `distance` back as far as there is room; whether that was all.
+  private mutating func copy(_ length: Int, _ distance: Int) -> Bool {
+    // Byte by byte: a match may overlap what it writes.
+    let end = min(outputOffset + length, output.count)
+    pending = (length - (end - outputOffset), distance)
+    while outputOffset < end {
+      output[outputOffset] = output[outputOffset - distance]
+      outputOffset += 1
+    }
+    return pending.length == 0
   }
 
   @inline(__always)

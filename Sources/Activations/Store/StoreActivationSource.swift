@@ -1,0 +1,50 @@
+public import Sites
+import Tensors
+
+/// Shuffled activations from a store. With the same seed and window it gives what a `ModelActivationSource` with the
+/// options of the harvest gives (of one job; as far as the stored type keeps it).
+public final class StoreActivationSource: ActivationSource {
+  public let sites: [Site]
+  public let widths: [Int]
+  private let store: ActivationStore
+  private let window: WindowOptions
+  private var windowIndex = 0
+  private var row = 0
+  /// Rows read at one time.
+  private static let piece = 4096
+
+  /// - Parameter sites: those to read; all when nil.
+  /// - Throws: `ActivationError.option` for a site that is not stored.
+  public init(_ store: ActivationStore, sites: [Site]? = nil, window: WindowOptions = WindowOptions()) throws {
+    try window.validate()
+    self.store = store
+    self.sites = sites ?? store.sites
+    widths = try self.sites.map { try store.column($0).width }
+    self.window = window
+  }
+
+  public var state: StreamState { StreamState(windowIndex: windowIndex, row: row) }
+
+  public func restore(_ state: StreamState) throws {
+    guard state.windowIndex >= 0, 0...store.count ~= state.row else {
+      throw ActivationError.state(reason: "row \(state.row) of the \(store.count) stored")
+    }
+    windowIndex = state.windowIndex
+    row = state.row
+  }
+
+  public func nextWindow() throws -> ActivationWindow? {
+    guard row < store.count else { return nil }
+    var builder = try WindowBuilder(windowIndex, widths: widths, options: window)
+    var next = row
+    while builder.room > 0, next < store.count {
+      let end = min(store.count, next + min(builder.room, Self.piece))
+      let rows = try store.rows(next..<end, sites: sites)
+      try builder.append(rows.tensors, rows: Array(0..<end - next)[...], tokens: rows.tokens[...])
+      next = end
+    }
+    row = next
+    windowIndex += 1
+    return try builder.finish()
+  }
+}
