@@ -31,6 +31,7 @@ var targets: [Target] = [
   library("Dictionaries", ["Tensors", "Checkpoints", "Sites"]),
   library("Gemma", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries"]),
   library("Activations", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma"]),
+  library("Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
   .executableTarget(
     name: "gscope",
     dependencies: [
@@ -41,7 +42,8 @@ var targets: [Target] = [
   .executableTarget(
     name: "gscope-bench",
     dependencies: [
-      "CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", argumentParser,
+      "CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Training",
+      argumentParser,
     ],
     swiftSettings: swiftSettings),
 
@@ -54,6 +56,7 @@ var targets: [Target] = [
   tests("TokenizationTests", ["Tensors", "Checkpoints", "Tokenization"]),
   tests("SitesTests", ["Sites"]),
   tests("DictionariesTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
+  tests("TrainingTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Training"]),
   tests("GemmaTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
   tests("ActivationsTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Activations"]),
   tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma"]),

@@ -79,6 +79,11 @@ def comparisons(options, text: Path) -> list[Comparison]:
                    "tokens_per_second", [("torch_dictionary", "encode + decode 16k", "PyTorch dense", 1.8)]),
         Comparison("tokenise English, one thread", "MB/s", tokenise, "mbytes_per_second",
                    [("tokenizers", "tokenise, 1 thread", "tokenizers", None)], limit=20),
+        Comparison("train step JumpReLU, 16k, batch 4,096, L0 60", "s", ["train"], "seconds_per_step",
+                   [("torch_train", "train step JumpReLU 16k", "PyTorch dense", 6.0)], lower_is_better=True),
+        Comparison("train step BatchTopK, 16k, batch 4,096, L0 60", "s", ["train", "--batch-top-k"],
+                   "seconds_per_step",
+                   [("torch_train", "train step BatchTopK 16k", "PyTorch dense", 6.0)], lower_is_better=True),
     ]  # fmt: skip
     if options.hf_bf16:
         bf16 = ["--model", str(options.hf_bf16)]
