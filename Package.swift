@@ -30,10 +30,14 @@ var targets: [Target] = [
   library("Sites", []),
   library("Dictionaries", ["Tensors", "Checkpoints", "Sites"]),
   library("Gemma", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries"]),
+  .target(name: "CMPI", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+  library("Collectives", ["CMPI"]),
+  library("Training", ["Sites", "Dictionaries", "Gemma", "Collectives"]),
   .executableTarget(
     name: "gscope",
     dependencies: [
-      "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", argumentParser, logging,
+      "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Collectives", "Training",
+      argumentParser, logging,
     ],
     swiftSettings: swiftSettings),
   .executableTarget(
@@ -51,6 +55,8 @@ var targets: [Target] = [
   tests("SitesTests", ["Sites"]),
   tests("DictionariesTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
   tests("GemmaTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
+  tests("CollectivesTests", ["Collectives"]),
+  tests("TrainingTests", ["Sites", "Dictionaries", "Gemma", "Collectives", "Training"]),
   tests("gscopeTests", ["gscope", "Checkpoints"]),
 ]
 
