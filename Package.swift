@@ -32,7 +32,7 @@ var targets: [Target] = [
   library("Gemma", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries"]),
   .target(name: "CMPI", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
   library("Collectives", ["CMPI"]),
-  library("Training", ["Sites", "Dictionaries", "Gemma", "Collectives"]),
+  library("Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Collectives"]),
   .executableTarget(
     name: "gscope",
     dependencies: [
@@ -42,7 +42,9 @@ var targets: [Target] = [
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "gscope-bench",
-    dependencies: ["CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", argumentParser],
+    dependencies: [
+      "CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Training", argumentParser,
+    ],
     swiftSettings: swiftSettings),
 
   .target(
@@ -56,7 +58,7 @@ var targets: [Target] = [
   tests("DictionariesTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
   tests("GemmaTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
   tests("CollectivesTests", ["Collectives"]),
-  tests("TrainingTests", ["Sites", "Dictionaries", "Gemma", "Collectives", "Training"]),
+  tests("TrainingTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Collectives", "Training"]),
   tests("gscopeTests", ["gscope", "Checkpoints"]),
 ]
 

@@ -10,3 +10,11 @@ void gs_sparse_free(gs_sparse *code) {
   free(code->activations);
   *code = (gs_sparse){0};
 }
+
+void gs_columns_free(gs_columns *columns) {
+  if (columns == NULL) return;
+  free(columns->offsets);
+  free(columns->tokens);
+  free(columns->values);
+  *columns = (gs_columns){0};
+}

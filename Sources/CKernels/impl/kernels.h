@@ -15,6 +15,11 @@
 #include "impl/logits.h"
 #include "impl/encode.h"
 #include "impl/decode.h"
+#include "impl/train_tokens.h"
+#include "impl/train_columns.h"
+#include "impl/train_adam.h"
+#include "impl/train_rows.h"
+#include "impl/train_dense.h"
 // clang-format on
 
 const gs_kernels GS_TABLE = {
@@ -35,4 +40,12 @@ const gs_kernels GS_TABLE = {
     .top_k = top_k,
     .encode = encode,
     .decode = decode,
+    .train_decode = train_decode,
+    .train_errors = train_errors,
+    .train_columns = train_columns,
+    .train_rows = train_rows,
+    .adam = adam,
+    .scale_rows = scale_rows,
+    .column_sums = column_sums,
+    .transpose = transpose,
 };

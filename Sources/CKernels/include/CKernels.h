@@ -157,6 +157,96 @@ typedef struct gs_decode {
 } gs_decode;
 
 // ---------------------------------------------------------------------------------------------------------------
+// Training sparse dictionaries
+
+/// (token, feature) pairs by feature: feature i holds entries offsets[i] ..< offsets[i+1], tokens ascending. Owned by
+/// malloc.
+typedef struct gs_columns {
+  int64_t width;
+  int64_t *offsets;
+  int32_t *tokens;
+  float *values;
+} gs_columns;
+void gs_columns_free(gs_columns *columns);
+
+/// For each token (row of a code): planes[g, row, :] += Σ z · w[feature, :] over the entries with z > threshold whose
+/// feature lies in group g (below group_ends[g], not below group_ends[g - 1]); active[row] += their number.
+typedef struct gs_train_decode {
+  int64_t rows, d;
+  const int64_t *row_offsets;
+  const int32_t *features;
+  const float *z;
+  const float *threshold;  ///< [width] or NULL: all entries count
+  const float *w;          ///< [width, d] contiguous
+  int64_t groups;
+  const int32_t *group_ends;  ///< ascending
+  float *planes;
+  int64_t ldp, plane;  ///< floats between rows and between planes
+  int32_t *active;     ///< [rows]
+} gs_train_decode;
+
+/// Turns decodes by group into the gradients of  Σ_g weights[g] · scale/2 · ‖x̂_g − y‖², where x̂_g = bias + Σ_{h ≤ g} planes[h]:
+/// planes[g] becomes Σ_{p ≥ g} weights[p] · scale · (x̂_p − y), the gradient by a feature of group g.
+typedef struct gs_train_errors {
+  int64_t rows, d, groups;  ///< at most GS_TRAIN_GROUPS groups
+  float *planes;
+  int64_t ldp, plane;
+  const float *target;  ///< y / target_scale
+  int64_t ldt;
+  float target_scale;
+  const float *bias;  ///< [d] or NULL
+  const float *weights;
+  float scale;
+  float *squares;   ///< [groups, rows]: ‖x̂_g − y‖² is added
+  float *residual;  ///< y − x̂ of the last group, with rows ldp apart, or NULL
+} gs_train_errors;
+enum { GS_TRAIN_GROUPS = 16, GS_TRAIN_BLOCK = 32 };  // FeatureUpdate.pullBlock in Swift
+
+/// A parameter under Adam. `first` is NULL when β1 is 0.
+typedef struct gs_parameter {
+  float *value, *second, *first;
+} gs_parameter;
+
+/// Adam as torch.optim.Adam: ε outside the root, moments corrected for `step` steps (this one included).
+typedef struct gs_adam {
+  float rate, beta1, beta2, epsilon;
+  int64_t step;
+} gs_adam;
+
+/// Gradients and update of one source's features, each from the pairs it takes part in.
+///
+/// With G the row of `gradient` that belongs to the feature's group and the pair's token, and da = G · decoder row:
+///   decoder += z·G, encoder += da·x, encoder bias += da   for active pairs (z > threshold; all without thresholds)
+///   threshold += (−θ/ε)·da − (slope[token] + frequency slope)/ε   for pairs with |z − θ| < ε/2,
+/// the frequency slope being frequency · (1 + 2 p / frequency_scale) with p = active pairs / tokens. The gradient by
+/// log θ is θ times that by θ. `aux` pairs are always active and read aux_gradient.
+/// Then the decoder's gradient loses its part along the row, Adam steps, and the row gets unit length. Rows without
+/// pairs are left alone when β1 is 0: their second moments catch up, by powers of β2, when next they have some.
+typedef struct gs_train_rows {
+  int64_t width, tokens, inputs, outputs;
+  gs_columns pairs, aux;  ///< aux.offsets may be NULL
+  const float *x;         ///< [tokens, inputs] contiguous: what was encoded
+  const float *gradient;  ///< planes of [tokens, …], the source's first column
+  int64_t ldg, plane;
+  int64_t groups;
+  const int32_t *group_ends;
+  const float *aux_gradient;
+  const float *threshold;  ///< [width] or NULL
+  float bandwidth;         ///< ε
+  const float *slope;      ///< [tokens]; read with thresholds only
+  float frequency, frequency_scale;
+  gs_parameter encoder, encoder_bias, log_threshold, decoder;
+  int32_t *last_step;  ///< [width]: the step that last moved each row's moments
+  gs_adam adam;
+  float threshold_rate;  ///< multiplies the rate of log_threshold
+  int32_t *active;       ///< [width]: active pairs, aux left out
+  float *pull;           ///< [⌈width / GS_TRAIN_BLOCK⌉, inputs]: Σ encoder bias gradient · encoder row, or NULL
+  float *norms;          ///< [width]: squared length of the gradients after projection
+  /// Where gradients go instead of an update, the decoder's unprojected; all NULL or none.
+  float *encoder_gradient, *encoder_bias_gradient, *log_threshold_gradient, *decoder_gradient;
+} gs_train_rows;
+
+// ---------------------------------------------------------------------------------------------------------------
 // The function table
 
 typedef enum gs_isa { GS_SCALAR = 0, GS_AVX2 = 1, GS_AVX512 = 2, GS_NEON = 3 } gs_isa;
@@ -205,6 +295,22 @@ typedef struct gs_kernels {
 
   int (*encode)(gs_pool *, const gs_encode *, gs_sparse *out);
   void (*decode)(gs_pool *, const gs_decode *);
+
+  void (*train_decode)(gs_pool *, const gs_train_decode *);
+  void (*train_errors)(gs_pool *, const gs_train_errors *);
+  /// The pairs of a code of features below `width` by feature.
+  int (*train_columns)(gs_pool *, int64_t rows, int64_t width, const int64_t *row_offsets, const int32_t *features,
+                       const float *values, gs_columns *out);
+  int (*train_rows)(gs_pool *, const gs_train_rows *);
+  /// One Adam step of n parameters.
+  void (*adam)(gs_pool *, int64_t n, const gs_adam *, const gs_parameter *, const float *gradient);
+  /// out[rows, d] = scale · x − bias (bias may be NULL); out is contiguous.
+  void (*scale_rows)(gs_pool *, int64_t rows, int64_t d, const float *x, int64_t ldx, float scale, const float *bias,
+                     float *out);
+  /// Σ over rows of x[:, j] and of its square (`squares` may be NULL), in double precision.
+  void (*column_sums)(gs_pool *, int64_t rows, int64_t d, const float *x, int64_t ldx, double *sums, double *squares);
+  /// out[cols, rows] = x[rows, cols]ᵀ.
+  void (*transpose)(gs_pool *, int64_t rows, int64_t cols, const float *x, int64_t ldx, float *out);
 } gs_kernels;
 
 /// The table for an instruction set, or NULL when this build or this machine lacks it.
