@@ -30,7 +30,7 @@ public final class MPICommunicator: Communicator {
     rank = Int(gs_mpi_rank(mpi))
     count = Int(gs_mpi_size(mpi))
     let version = String(cString: gs_mpi_version(mpi))
-    name = String(version.prefix { $0 != "," })
+    name = String(version.prefix { $0 != "," }).replacingOccurrences(of: " Version: ", with: " ")
     if let launched = launcher.ranks, launched != count {
       throw CollectivesError.launcher(library: "\(library) (\(name))", launched: launched, seen: count)
     }

@@ -39,7 +39,8 @@ public enum RankJob {
   private static func end(_ world: MPICommunicator, _ error: any Error, _ report: (String) -> Void) {
     switch error {
     case CollectivesError.lostRank, CollectivesError.stopped:
-      if world.isReporter { report("\(error)") }
+      // The others leave the reporter a moment, so that one line comes, and one abort.
+      if world.isReporter { report("\(error)") } else { usleep(700_000) }
     case is CollectivesError:
       report("\(error)")
     default:

@@ -19,7 +19,8 @@ struct Gscope: ParsableCommand {
     version: version,
     subcommands: [
       InfoCommand.self, VerifyCommand.self, TokenizeCommand.self, LogitsCommand.self, LensCommand.self,
-      ActivationsCommand.self, FeaturesCommand.self, GenerateCommand.self, InterveneCommand.self, DoctorCommand.self,
+      ActivationsCommand.self, FeaturesCommand.self, GenerateCommand.self, InterveneCommand.self, PlanCommand.self,
+      DoctorCommand.self,
     ])
 
   static func main() { Foundation.exit(CommandRunner.run(Array(CommandLine.arguments.dropFirst()))) }
