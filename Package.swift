@@ -43,7 +43,8 @@ var targets: [Target] = [
   .executableTarget(
     name: "gscope-bench",
     dependencies: [
-      "CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Training", argumentParser,
+      "CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Training",
+      argumentParser,
     ],
     swiftSettings: swiftSettings),
 

@@ -43,7 +43,8 @@ extension Communicator {
     return try [Element](unsafeUninitializedCapacity: length) { buffer, filled in
       if rank == root { _ = buffer.update(fromContentsOf: values) }
       try broadcast(
-        UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: length * MemoryLayout<Element>.stride), from: root)
+        UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: length * MemoryLayout<Element>.stride),
+        from: root)
       filled = length
     }
   }

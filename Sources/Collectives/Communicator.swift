@@ -14,7 +14,8 @@ public protocol Communicator: AnyObject {
   /// Slice j of `send` (slices stand one after another, `sendCounts[j]` bytes each) goes to rank j; `receive` gets the
   /// slices from ranks 0, 1, …, `receiveCounts[j]` bytes from rank j. At most 1 GiB a call.
   func allToAll(
-    _ send: UnsafeRawBufferPointer, sendCounts: [Int], into receive: UnsafeMutableRawBufferPointer, receiveCounts: [Int])
+    _ send: UnsafeRawBufferPointer, sendCounts: [Int], into receive: UnsafeMutableRawBufferPointer, receiveCounts: [Int]
+  )
     throws
 
   /// `receive` gets every rank's `send` in rank order, `counts[j]` bytes from rank j.
@@ -44,7 +45,8 @@ public final class SingleRank: Communicator {
     _ send: UnsafeRawBufferPointer, sendCounts: [Int], into receive: UnsafeMutableRawBufferPointer, receiveCounts: [Int]
   ) throws { try copy(send, receive, "all-to-all") }
 
-  public func allGather(_ send: UnsafeRawBufferPointer, into receive: UnsafeMutableRawBufferPointer, counts: [Int]) throws
+  public func allGather(_ send: UnsafeRawBufferPointer, into receive: UnsafeMutableRawBufferPointer, counts: [Int])
+    throws
   { try copy(send, receive, "all-gather") }
 
   public func broadcast(_ buffer: UnsafeMutableRawBufferPointer, from root: Int) throws {}

@@ -68,7 +68,9 @@ public final class MPICommunicator: Communicator {
     }
   }
 
-  public func allGather(_ send: UnsafeRawBufferPointer, into receive: UnsafeMutableRawBufferPointer, counts: [Int]) throws {
+  public func allGather(_ send: UnsafeRawBufferPointer, into receive: UnsafeMutableRawBufferPointer, counts: [Int])
+    throws
+  {
     guard counts.count == count, send.count == counts[rank], receive.count >= counts.reduce(0, +) else {
       throw CollectivesError.mismatch(
         operation: "all-gather", rank: rank, expected: "\(counts) bytes", found: "\(send.count) on this rank")
@@ -153,7 +155,9 @@ public final class MPICommunicator: Communicator {
 /// MPI libraries may reject NULL even where nothing is sent.
 nonisolated(unsafe) private let nothing = UnsafeMutableRawPointer.allocate(byteCount: 16, alignment: 16)
 private func pointer(_ buffer: UnsafeRawBufferPointer) -> UnsafeRawPointer { buffer.baseAddress ?? .init(nothing) }
-private func pointer(_ buffer: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawPointer { buffer.baseAddress ?? nothing }
+private func pointer(_ buffer: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawPointer {
+  buffer.baseAddress ?? nothing
+}
 
 private func text(_ message: [CChar]) -> String {
   String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -51,7 +51,9 @@ public final class ThreadedRanks: Communicator {
     }
   }
 
-  public func allGather(_ send: UnsafeRawBufferPointer, into receive: UnsafeMutableRawBufferPointer, counts: [Int]) throws {
+  public func allGather(_ send: UnsafeRawBufferPointer, into receive: UnsafeMutableRawBufferPointer, counts: [Int])
+    throws
+  {
     try group.exchange(rank, .init(operation: "all-gather", send: send, counts: counts)) { posts in
       var start = 0
       for (other, post) in posts.enumerated() {
@@ -81,7 +83,8 @@ public final class ThreadedRanks: Communicator {
   }
 
   private func copy(
-    _ source: UnsafeRawBufferPointer, _ offset: Int, _ length: Int, to target: UnsafeMutableRawBufferPointer, at start: Int
+    _ source: UnsafeRawBufferPointer, _ offset: Int, _ length: Int, to target: UnsafeMutableRawBufferPointer,
+    at start: Int
   ) {
     guard length > 0 else { return }
     UnsafeMutableRawBufferPointer(rebasing: target[start..<start + length])

@@ -7,14 +7,15 @@ import Testing
     #expect(Launcher(["PATH": "/usr/bin", "SLURM_NTASKS": "8", "SLURM_PROCID": "0", "SLURM_JOB_ID": "7"]) == nil)
   }
 
-  @Test(arguments: [
-    (["OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "1", "PMIX_RANK": "1"], Launcher.Family.openMPI, 4),
-    (["PMI_SIZE": "3", "PMI_RANK": "0", "MPI_LOCALNRANKS": "3"], .mpich, 3),
-    (["PMI_SIZE": "3", "PMI_RANK": "0"], .mpich, 3),
-    (["PMI_SIZE": "16", "SLURM_PROCID": "2", "SLURM_NTASKS": "16"], .either, 16),
-    (["PMIX_RANK": "5", "SLURM_PROCID": "5", "SLURM_NTASKS": "16", "SLURM_STEP_NUM_TASKS": "8"], .either, 8),
-    (["PMIX_RANK": "5"], .either, nil), (["PMI_FD": "9", "PMI_RANK": "1"], .either, nil),
-  ] as [([String: String], Launcher.Family, Int?)])
+  @Test(
+    arguments: [
+      (["OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "1", "PMIX_RANK": "1"], Launcher.Family.openMPI, 4),
+      (["PMI_SIZE": "3", "PMI_RANK": "0", "MPI_LOCALNRANKS": "3"], .mpich, 3),
+      (["PMI_SIZE": "3", "PMI_RANK": "0"], .mpich, 3),
+      (["PMI_SIZE": "16", "SLURM_PROCID": "2", "SLURM_NTASKS": "16"], .either, 16),
+      (["PMIX_RANK": "5", "SLURM_PROCID": "5", "SLURM_NTASKS": "16", "SLURM_STEP_NUM_TASKS": "8"], .either, 8),
+      (["PMIX_RANK": "5"], .either, nil), (["PMI_FD": "9", "PMI_RANK": "1"], .either, nil),
+    ] as [([String: String], Launcher.Family, Int?)])
   func launchersAreKnown(environment: [String: String], family: Launcher.Family, ranks: Int?) {
     let launcher = Launcher(environment)
     #expect(launcher?.family == family)

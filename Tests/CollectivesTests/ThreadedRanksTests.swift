@@ -22,9 +22,13 @@ import Testing
     for (seed, length) in Self.lengths.enumerated() {
       var expected = Self.values(rank: 0, length: length, seed: UInt64(seed))
       for rank in 1..<max(ranks, 1) {
-        for (i, value) in Self.values(rank: rank, length: length, seed: UInt64(seed)).enumerated() { expected[i] += value }
+        for (i, value) in Self.values(rank: rank, length: length, seed: UInt64(seed)).enumerated() {
+          expected[i] += value
+        }
       }
-      for result in results { #expect(result[seed].map(\.bitPattern) == expected.map(\.bitPattern), "length \(length)") }
+      for result in results {
+        #expect(result[seed].map(\.bitPattern) == expected.map(\.bitPattern), "length \(length)")
+      }
     }
   }
 

@@ -59,7 +59,8 @@ import Testing
     let job = try Job(launcher, ranks: ranks, ["doctor", "--mpi", "--json"])
     job.process.waitUntilExit()
     #expect(job.process.terminationStatus == 0, "\(job.errorText)")
-    let json = try #require(try JSONSerialization.jsonObject(with: Data(job.text.utf8)) as? [String: Any], "\(job.text)")
+    let json = try #require(
+      try JSONSerialization.jsonObject(with: Data(job.text.utf8)) as? [String: Any], "\(job.text)")
     #expect(json["ok"] as? Bool == true)
     #expect((json["ranks"] as? [[String: Any]])?.count == ranks)
     let checks = try #require(json["checks"] as? [[String: Any]])

@@ -56,7 +56,8 @@ public struct ShardedCheckpoint {
     guard let data = try? Data(contentsOf: manifestURL),
       let manifest = try? JSONDecoder().decode(Manifest.self, from: data), manifest.schema == 1
     else {
-      throw TrainingError.saved(tensor: manifestURL.path, expected: "a manifest of schema 1", found: "none that can be read")
+      throw TrainingError.saved(
+        tensor: manifestURL.path, expected: "a manifest of schema 1", found: "none that can be read")
     }
     try manifest.slices.restore(state, from: folder)
     guard state.steps == manifest.steps else {

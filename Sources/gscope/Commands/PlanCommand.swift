@@ -26,7 +26,8 @@ struct PlanCommand: ParsableCommand {
   var kind: [String] = []
   @Option(help: ArgumentHelp("Where SAEs read: resid_post, attn_out, mlp_out, mlp_in.", valueName: "site"))
   var site: [String] = []
-  @Option(help: ArgumentHelp("deep (25, 50, 65 and 85 % of the depth), all, or numbers with commas.", valueName: "layers"))
+  @Option(
+    help: ArgumentHelp("deep (25, 50, 65 and 85 % of the depth), all, or numbers with commas.", valueName: "layers"))
   var layers = "deep"
   @Option(help: ArgumentHelp("Features: numbers or 16k, 65k, 262k, 524k, 1m.", valueName: "n")) var width: [String] = []
   @Option(name: .customLong("l0"), help: ArgumentHelp("Active features a token.", valueName: "n")) var l0: [String] = []
@@ -43,7 +44,8 @@ struct PlanCommand: ParsableCommand {
     guard 1...(1 << 20) ~= batch, 1...16 ~= prefixes, 1...(1 << 20) ~= context else {
       throw ValidationError("--batch and --context need 1 to 1048576, --prefixes 1 to 16.")
     }
-    guard !published || kind.isEmpty && site.isEmpty && width.isEmpty && l0.isEmpty && !affine && layers == "deep" else {
+    guard !published || kind.isEmpty && site.isEmpty && width.isEmpty && l0.isEmpty && !affine && layers == "deep"
+    else {
       throw ValidationError("--published has its own kinds, sites, layers, widths and L0s.")
     }
   }

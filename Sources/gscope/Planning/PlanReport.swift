@@ -19,17 +19,20 @@ struct PlanReport {
     var table = TextTable([.init(""), .init("")])
     func add(_ name: String, _ text: String) { table.add([.init(name, .bold), .init(text)]) }
     add(
-      "model", "\(model.name): \(model.layers) layers, width \(model.width), "
+      "model",
+      "\(model.name): \(model.layers) layers, width \(model.width), "
         + "\(TokenCount.text(Double(model.parameterCount))) parameters")
     add("machine", Self.describe(machine))
     add(
-      "steps", "batch \(plan.settings.batch), Matryoshka prefixes: \(plan.settings.prefixes), "
+      "steps",
+      "batch \(plan.settings.batch), Matryoshka prefixes: \(plan.settings.prefixes), "
         + "sequences of \(plan.settings.context)")
     return table
   }
 
   static func describe(_ machine: PlannedMachine) -> String {
-    let peak = machine.isGPU
+    let peak =
+      machine.isGPU
       ? "\(Format.short(machine.peak / 1e12)) TF/s TF32" : "\(Format.short(machine.peak / 1e9)) GF/s fp32"
     return "\(machine.name): \(Format.count(machine.ranks, machine.isGPU ? "GPU" : "node")), each \(peak), "
       + "\(Format.bytes(Int(machine.memory))) at \(Format.bytes(Int(machine.bandwidth)))/s"

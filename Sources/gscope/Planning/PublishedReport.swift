@@ -14,7 +14,8 @@ struct PublishedReport {
     for row in published.rows {
       let hours = row.plan.hours
       table.add([
-        .init("\(row.model.name) × \(PublishedGrid.variants)", .accent), .init("\(row.dictionaries * PublishedGrid.variants)"),
+        .init("\(row.model.name) × \(PublishedGrid.variants)", .accent),
+        .init("\(row.dictionaries * PublishedGrid.variants)"),
         .init(Format.grouped(row.storedParameters * PublishedGrid.variants)),
         .init(Format.grouped(row.trainedParameters * PublishedGrid.variants)),
         .init(Format.bytes(row.plan.fileBytes * PublishedGrid.variants)),
@@ -35,11 +36,13 @@ struct PublishedReport {
     add("dictionaries", Format.grouped(published.dictionaries), "pretrained and instruction-tuned")
     add(
       "parameters", TokenCount.text(Double(published.storedParameters)),
-      "\(Format.grouped(published.storedParameters)); announced: over \(TokenCount.text(PublishedGrid.announcedParameters))")
+      "\(Format.grouped(published.storedParameters)); announced: over \(TokenCount.text(PublishedGrid.announcedParameters))"
+    )
     for implied in implied {
       add(
         "tokens in 110 PB", TokenCount.text(implied.tokens),
-        "each model, \(implied.format), every site of every layer stored once, \(implied.variants == 1 ? "pretrained only" : "both variants")")
+        "each model, \(implied.format), every site of every layer stored once, \(implied.variants == 1 ? "pretrained only" : "both variants")"
+      )
     }
     add("machine", "", PlanReport.describe(machine))
     return table
@@ -60,14 +63,19 @@ struct PublishedReport {
       (
         "implied_tokens",
         .array(
-          implied.map { ["format": .string($0.format), "variants": .integer($0.variants), "tokens": .double($0.tokens)] })
+          implied.map {
+            ["format": .string($0.format), "variants": .integer($0.variants), "tokens": .double($0.tokens)]
+          })
       ),
       (
         "models",
         .array(
           published.rows.map { row in
             .object(
-              [("variants", .integer(PublishedGrid.variants)), ("activation_bytes_per_token", .double(row.activationBytes))]
+              [
+                ("variants", .integer(PublishedGrid.variants)),
+                ("activation_bytes_per_token", .double(row.activationBytes)),
+              ]
                 + PlanReport(plan: row.plan).members)
           })
       ),

@@ -35,7 +35,10 @@ import Training
   @Test func filesHaveTheirPublishedSizes() throws {
     let four = try Self.model("4b")
     let one = try Self.model("1b")
-    func first(_ model: PlannedModel, _ kind: DictionaryKind, _ site: Site.Kind, _ width: Int, _ layers: [Int], affine: Bool = false) throws -> PlannedDictionary {
+    func first(
+      _ model: PlannedModel, _ kind: DictionaryKind, _ site: Site.Kind, _ width: Int, _ layers: [Int],
+      affine: Bool = false
+    ) throws -> PlannedDictionary {
       try #require(
         DictionaryGrid(kinds: [kind], saeSites: [site], layers: layers, widths: [width], l0s: [50], isAffine: affine)
           .dictionaries(model).first)
@@ -100,7 +103,8 @@ import Training
 
   @Test func trainingFlops() throws {
     let sae = PlannedDictionary(
-      kind: .sae, reads: [.residPost(9)], writes: [.residPost(9)], width: 16_384, inputWidth: 640, outputWidth: 640, l0: 60)
+      kind: .sae, reads: [.residPost(9)], writes: [.residPost(9)], width: 16_384, inputWidth: 640, outputWidth: 640,
+      l0: 60)
     #expect(sae.denseFlops == 10 * 640 * 16_384)
     #expect(sae.encoderFlops == 2 * 640 * 16_384)
     #expect(abs(sae.pairFlops - 66 * 8 * 640) < 1e-6)

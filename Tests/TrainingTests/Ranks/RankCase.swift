@@ -45,14 +45,18 @@ struct RankCase: Sendable, CustomStringConvertible {
 
   var settings: StepSettings {
     StepSettings(
-      learningRate: 3e-4, sparsity: 0.3, targetL0: 7, frequency: 0.02, bandwidth: 0.05, k: 7)
+      learningRate: 3e-4, sparsity: 0.3, targetL0: 7, frequency: 0.02, bandwidth: 0.05, k: hasAux ? 2 : 7)
   }
 
   /// The same on every rank.
   func batch(_ step: Int) throws -> TrainingBatch {
     var random = SeededRandom(seed: UInt64(step) &+ 77)
     func tensor() throws -> Tensor {
-      try Tensor(random.floats(Self.tokens * Self.inputs), shape: [Self.tokens, Self.inputs])
+      // Few directions carry most of the length, so that features die and AuxK has something to do.
+      let values = random.floats(Self.tokens * Self.inputs).enumerated().map { place, value in
+        hasAux ? value * 8 / Float(1 + place % Self.inputs) : value
+      }
+      return try Tensor(values, shape: [Self.tokens, Self.inputs])
     }
     let count = kind.isMultiLayer ? 3 : 1
     let inputs = try (0..<count).map { _ in try tensor() }
@@ -64,7 +68,8 @@ struct RankCase: Sendable, CustomStringConvertible {
     let (shard, reducer) = try communicator.featureShard()
     let shape = try shape(shard)
     let state = try TrainingState(
-      shape: shape, objective: objective, normalisation: .init(
+      shape: shape, objective: objective,
+      normalisation: .init(
         inputs: Array(repeating: 2.8, count: shape.sources), targets: Array(repeating: 2.8, count: shape.writes)),
       backend: NativeBackend(isa: nil, threads: 1))
     return (state, reducer)

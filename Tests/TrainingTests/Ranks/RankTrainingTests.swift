@@ -43,7 +43,9 @@ import Training
   }
 
   /// A checkpoint of 3 ranks goes on with 1, 2 and 4, and is written again by each.
-  @Test(arguments: RankCase.all.prefix(12), [1, 2, 4]) func resumesWithAnotherNumber(rankCase: RankCase, ranks: Int) throws {
+  @Test(arguments: RankCase.all.prefix(12), [1, 2, 4]) func resumesWithAnotherNumber(rankCase: RankCase, ranks: Int)
+    throws
+  {
     let folder = try TemporaryDirectory()
     let checkpoint = ShardedCheckpoint(folder.url)
     _ = try ThreadedRanks.run(3) { communicator in
@@ -66,7 +68,9 @@ import Training
     try checkpoint.restore(gathered)
     #expect(gathered.steps == 4)
     #expect(gathered.tokens == 4 * RankCase.tokens)
-    for (name, distance) in try distances(single, gathered) { #expect(distance <= 1e-5, "\(rankCase) \(name): \(distance)") }
+    for (name, distance) in try distances(single, gathered) {
+      #expect(distance <= 1e-5, "\(rankCase) \(name): \(distance)")
+    }
     // Slices of the checkpoint before are gone.
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.url.path).filter { $0.hasPrefix("state-") }
     #expect(files.count == ranks)
@@ -102,7 +106,8 @@ import Training
     #expect(throws: TrainingError.self) {
       _ = try ThreadedRanks.run(2) { _ in
         try TrainingShape(
-          kind: .sae, width: 1, inputWidth: 4, outputWidth: 4, shard: FeatureShard(rank: 0, count: 2)).localWidth
+          kind: .sae, width: 1, inputWidth: 4, outputWidth: 4, shard: FeatureShard(rank: 0, count: 2)
+        ).localWidth
       }
     }
   }
