@@ -23,7 +23,7 @@ from pathlib import Path
 
 PREFILL, CONTEXT, DECODE = 1024, 256, 64
 HARVEST_BATCH, HARVEST_LENGTH, HARVEST_LAYER = 8, 256, 9
-SAE_TOKENS, SAE_WIDTH, SAE_L0, MODEL_WIDTH = 2048, 16384, 60, 640
+SAE_TOKENS, SAE_WIDTH, SAE_L0, MODEL_WIDTH, TRAIN_BATCH = 2048, 16384, 60, 640, 4096
 GEMMS = [(2048, 2048, 2048), (1024, 640, 2048), (4096, 640, 16384)]  # rows, inner, columns
 BENCHMARKS = {}
 
@@ -215,6 +215,72 @@ def torch_dictionary(options):
 
     yield result("encode 16k", "PyTorch dense", "tok/s", repeated(encode, options, SAE_TOKENS))
     yield result("encode + decode 16k", "PyTorch dense", "tok/s", repeated(both, options, SAE_TOKENS))
+
+
+@benchmark
+def torch_train(options):
+    """A training step of a dense SAE under autograd: JumpReLU with straight-through thresholds, and BatchTopK. Unit-norm
+    decoder with the parallel gradient projected out, as gscope-bench train."""
+    import torch
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(4)
+    d, width, epsilon = MODEL_WIDTH, SAE_WIDTH, 0.001
+    x = (torch.rand(TRAIN_BATCH, d) * 2 - 1) * (3 / d) ** 0.5
+    w_dec = torch.nn.Parameter(torch.nn.functional.normalize(torch.randn(width, d), dim=1))
+    w_enc = torch.nn.Parameter(w_dec.detach().T.contiguous())
+    b_enc, b_dec = torch.nn.Parameter(torch.zeros(width)), torch.nn.Parameter(torch.zeros(d))
+    with torch.no_grad():
+        sample = (x[:256] @ w_enc).flatten()
+        cut = sample.kthvalue(int(sample.numel() * (1 - SAE_L0 / width))).values.item()
+    log_threshold = torch.nn.Parameter(torch.full((width,), cut).log())
+    parameters = [w_enc, w_dec, b_enc, b_dec, log_threshold]
+    # A rate of 0 keeps L0 where it is; the arithmetic is that of any step.
+    adam = torch.optim.Adam(parameters, lr=0.0, betas=(0.0, 0.999), eps=1e-8)
+
+    class Gate(torch.autograd.Function):
+        """z and 1 where z > θ; gradients reach θ through a rectangle of width ε."""
+
+        @staticmethod
+        def forward(context, z, threshold):
+            active = z > threshold
+            context.save_for_backward(z, threshold, active)
+            return z * active, active.to(z.dtype)
+
+        @staticmethod
+        def backward(context, by_value, by_gate):
+            z, threshold, active = context.saved_tensors
+            window = (z - threshold).abs() < epsilon / 2
+            slope = -(window * (threshold * by_value + by_gate)).sum(0) / epsilon
+            return by_value * active, slope
+
+    def step(activate):
+        adam.zero_grad()
+        z = torch.relu(torch.addmm(b_enc, x - b_dec, w_enc))
+        loss = activate(z)
+        loss.backward()
+        with torch.no_grad():
+            if w_dec.grad is not None:
+                w_dec.grad -= (w_dec.grad * w_dec).sum(1, keepdim=True) * w_dec
+        adam.step()
+        with torch.no_grad():
+            w_dec.div_(w_dec.norm(dim=1, keepdim=True))
+        return loss.item()
+
+    def jump_relu(z):
+        active, gate = Gate.apply(z, log_threshold.exp())
+        error = torch.addmm(b_dec, active, w_dec) - x
+        sparsity = (2 / SAE_L0 * (gate.sum(1) - SAE_L0).square()).mean()
+        return error.square().sum(1).mean() + 0.001 * sparsity
+
+    def batch_top_k(z):
+        best = z.flatten().topk(SAE_L0 * len(x), sorted=False)
+        active = torch.zeros_like(z).flatten().scatter(0, best.indices, best.values).view_as(z)
+        return (torch.addmm(b_dec, active, w_dec) - x).square().sum(1).mean()
+
+    yield result("train step JumpReLU 16k", "PyTorch dense", "s", repeated(lambda: step(jump_relu), options, rate=False))
+    yield result("train step BatchTopK 16k", "PyTorch dense", "s",
+                 repeated(lambda: step(batch_top_k), options, rate=False))
 
 
 def random_matrices(rows: int, inner: int, columns: int):

@@ -9,7 +9,7 @@ struct BenchCommand: ParsableCommand {
     abstract: "Measure gscope and print one JSON object.",
     subcommands: [
       GemmBench.self, BandwidthBench.self, LoadBench.self, PrefillBench.self, DecodeBench.self, HarvestBench.self,
-      TokenizeBench.self, DictionaryBench.self,
+      TokenizeBench.self, DictionaryBench.self, TrainBench.self,
     ])
 }
 

@@ -34,7 +34,9 @@ package protocol OptimizerOps: Sendable {
   func adam(_ parameter: AdamParameter, gradient: [Float], _ step: AdamStep) throws
 
   /// Σ and Σ of squares of each of `columns` columns, from `x` on, over rows `stride` apart.
-  func columnSums(_ x: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int) -> (sums: [Double], squares: [Double])
+  func columnSums(_ x: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int) -> (
+    sums: [Double], squares: [Double]
+  )
 
   /// planes[0][:, columns] += x·w, x [rows, d], w [d, columns.count].
   func addProduct(_ x: HostArray<Float>, d: Int, _ w: HostArray<Float>, to planes: TrainingPlanes, columns: Range<Int>)

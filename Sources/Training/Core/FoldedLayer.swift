@@ -95,7 +95,8 @@ extension TrainingState {
         ("b_dec", layer.decoderBias.count, outputs),
         ("affine_skip_connection", layer.skip?.count ?? 0, shape.isAffine ? inputs * outputs : 0),
       ] where found != expected {
-        throw TrainingError.saved(tensor: "\(name) of layer \(index)", expected: "\(expected) numbers", found: "\(found)")
+        throw TrainingError.saved(
+          tensor: "\(name) of layer \(index)", expected: "\(expected) numbers", found: "\(found)")
       }
       let firstWrite = shape.firstWrite(index)
       let (targetScale, inputScale) = (normalisation.targets[firstWrite], normalisation.inputs[index])

@@ -47,7 +47,8 @@ public struct Normalisation: Hashable, Sendable {
     }
     guard shape.kind != .sae || inputs == targets else {
       throw TrainingError.setting(
-        name: "normalisation", expected: "one scale for what an SAE reads and writes", found: "\(inputs) and \(targets)")
+        name: "normalisation", expected: "one scale for what an SAE reads and writes", found: "\(inputs) and \(targets)"
+      )
     }
   }
 }

@@ -7,7 +7,8 @@ extension TrainingState {
   /// - Throws: `TrainingError.setting` where an encoder cannot be its decoder, or for a threshold that is not positive.
   public func initialise(_ initialisation: Initialisation) throws {
     guard initialisation.threshold > 0, initialisation.threshold.isFinite else {
-      throw TrainingError.setting(name: "threshold", expected: "a positive number", found: "\(initialisation.threshold)")
+      throw TrainingError.setting(
+        name: "threshold", expected: "a positive number", found: "\(initialisation.threshold)")
     }
     guard initialisation.encoder == .independent || shape.inputWidth == shape.outputWidth else {
       throw TrainingError.setting(

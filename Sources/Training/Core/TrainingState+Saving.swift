@@ -60,7 +60,8 @@ extension TrainingState {
 
   private var floatSlots: [Slot] {
     func slots(_ name: String, _ parameter: AdamParameter, _ shape: [Int], sharded: Bool) -> [Slot] {
-      [("value", parameter.value), ("second", parameter.second), ("first", parameter.first)].compactMap { part, memory in
+      [("value", parameter.value), ("second", parameter.second), ("first", parameter.first)].compactMap {
+        part, memory in
         memory.map { Slot(name: "\(name).\(part)", shape: shape, memory: $0, isSharded: sharded) }
       }
     }

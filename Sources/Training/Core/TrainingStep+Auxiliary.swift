@@ -10,7 +10,9 @@ extension TrainingStep {
   /// Decodes the strongest dead features of every token against what the others leave unexplained; nil without AuxK and
   /// while nothing is dead.
   func auxiliary(_ report: inout StepReport) throws -> Auxiliary? {
-    guard let auxK = state.objective.auxK, let plane = memory.auxPlane, let residual = memory.residual else { return nil }
+    guard let auxK = state.objective.auxK, let plane = memory.auxPlane, let residual = memory.residual else {
+      return nil
+    }
     let dead = state.sources.map { source in
       (0..<source.width).filter { state.tokens - Int(source.lastFired[$0]) >= auxK.deadAfterTokens }.map(Int32.init)
     }

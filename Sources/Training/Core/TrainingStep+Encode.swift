@@ -22,8 +22,17 @@ extension TrainingStep {
     }
   }
 
-  /// Pairs of every source: for JumpReLU those above θ − ε/2, else those selected.
-  func encode() throws -> (codes: [PairCode], smallest: Float?) {
+  /// Pairs of every source.
+  struct Selection {
+    var codes: [PairCode]
+    /// The smallest selected activation of TopK (its mean over tokens) and BatchTopK.
+    var smallest: Float?
+    /// Where the next step looks for candidates.
+    var candidateThreshold: Float?
+  }
+
+  /// For JumpReLU the pairs above θ − ε/2, else those selected.
+  func encode() throws -> Selection {
     switch state.objective.activation {
     case .jumpReLU:
       for source in state.sources {
@@ -33,12 +42,12 @@ extension TrainingStep {
           source.candidateThreshold[i] = threshold - settings.bandwidth / 2
         }
       }
-      return (try encode(encoders), nil)
+      return Selection(codes: try encode(encoders))
     case .batchTopK:
       return try selectOverBatch(k: settings.k)
     case .topK:
       let (codes, cuts) = try selectOverTokens(k: settings.k, encoders)
-      return (codes, Float(cuts.reduce(0.0) { $0 + Double($1) } / Double(tokens)))
+      return Selection(codes: codes, smallest: Float(cuts.reduce(0.0) { $0 + Double($1) } / Double(tokens)))
     }
   }
 
@@ -63,7 +72,7 @@ extension TrainingStep {
 
   /// Selects over the batch. Candidates lie above a threshold guessed from the step before (at first, from some rows);
   /// where it proves too high, a lower one is tried. What is selected does not depend on the guesses.
-  private func selectOverBatch(k: Int) throws -> (codes: [PairCode], smallest: Float) {
+  private func selectOverBatch(k: Int) throws -> Selection {
     let wanted = k * tokens
     var guesses = [state.candidateThreshold].filter { $0 >= 0 }
     for attempt in 0... {
@@ -81,10 +90,9 @@ extension TrainingStep {
       let (cut, total) = try RadixSelect(reducer).cut(codes, count: wanted)
       guard total >= wanted || guess == 0 else { continue }
       for code in codes { code.keep { _ in cut } }
-      state.candidateThreshold = 0.9 * cut
-      return (codes, cut)
+      return Selection(codes: codes, smallest: cut, candidateThreshold: 0.9 * cut)
     }
-    return ([], 0)  // Not reached: a guess of 0 is always taken.
+    return Selection(codes: [])  // Not reached: a guess of 0 is always taken.
   }
 
   /// The value that `perToken` activations a token exceed, judged by rows spread over the batch; 0 when fewer are

@@ -43,6 +43,7 @@ struct TrainingStep {
       state.steps += 1
       state.tokens += tokens
       if let smallest = selection.smallest { moveThreshold(smallest) }
+      if let candidate = selection.candidateThreshold { state.candidateThreshold = candidate }
     }
     report.step = state.steps
     return report
