@@ -8,8 +8,8 @@ struct DoctorCommand: ParsableCommand {
     commandName: "doctor",
     abstract: "Check this machine, the engine and the model, and say what to do where something is wrong.",
     discussion: """
-      Examples: gscope doctor
-                mpirun -n 4 gscope doctor --mpi
+      Example: gscope doctor
+               mpirun -n 4 gscope doctor --mpi
       """)
 
   @OptionGroup var model: ModelOptions

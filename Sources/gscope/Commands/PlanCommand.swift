@@ -11,8 +11,8 @@ struct PlanCommand: ParsableCommand {
     commandName: "plan",
     abstract: "Tell what training dictionaries would take: parameters, bytes, operations, hours, memory a rank.",
     discussion: """
-      Examples: gscope plan --model 4b --kind transcoder --affine --layers all --width 16k --machine 8xh100
-                gscope plan --published --machine 8xh100
+      Example: gscope plan --model 4b --kind transcoder --affine --layers all --width 16k --machine 8xh100
+               gscope plan --published --machine 8xh100
 
       Nothing is run. Formulas and what they take for granted: docs/scale.md.
       """)
