@@ -31,12 +31,14 @@ var targets: [Target] = [
   library("Dictionaries", ["Tensors", "Checkpoints", "Sites"]),
   library("Gemma", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries"]),
   library("Activations", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma"]),
-  library("Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
+  .target(name: "CMPI", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+  library("Collectives", ["CMPI"]),
+  library("Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Collectives"]),
   .executableTarget(
     name: "gscope",
     dependencies: [
-      "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", argumentParser,
-      logging,
+      "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives",
+      "Training", argumentParser, logging,
     ],
     swiftSettings: swiftSettings),
   .executableTarget(
@@ -56,9 +58,10 @@ var targets: [Target] = [
   tests("TokenizationTests", ["Tensors", "Checkpoints", "Tokenization"]),
   tests("SitesTests", ["Sites"]),
   tests("DictionariesTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
-  tests("TrainingTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Training"]),
   tests("GemmaTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
   tests("ActivationsTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Activations"]),
+  tests("CollectivesTests", ["Collectives"]),
+  tests("TrainingTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Collectives", "Training"]),
   tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma"]),
 ]
 

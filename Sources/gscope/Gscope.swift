@@ -20,6 +20,7 @@ struct Gscope: ParsableCommand {
     subcommands: [
       InfoCommand.self, VerifyCommand.self, TokenizeCommand.self, LogitsCommand.self, LensCommand.self,
       ActivationsCommand.self, HarvestCommand.self, FeaturesCommand.self, GenerateCommand.self, InterveneCommand.self,
+      PlanCommand.self,
       DoctorCommand.self,
     ])
 
