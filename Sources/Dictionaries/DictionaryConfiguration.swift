@@ -21,6 +21,8 @@ public struct DictionaryConfiguration: Equatable, Sendable {
   public var targetL0: Double?
   /// `affine_connection`: whether a linear map of the input is added to what is written.
   public var isAffine: Bool?
+  /// Whether the weights are in the compact form of this program (`"format":"gemmascope-compact"`): see `CompactForm`.
+  public var isCompact = false
 
   /// Nothing known.
   public init() {}
@@ -31,6 +33,7 @@ public struct DictionaryConfiguration: Equatable, Sendable {
   ///   `DictionaryError.file` for text that is no JSON object.
   public init(json bytes: UnsafeRawBufferPointer, path: String) throws {
     var seen: Set<String> = []
+    var version: Int?
     var scanner = JSONScanner(bytes)
     do {
       try scanner.object { key, scanner in
@@ -40,6 +43,11 @@ public struct DictionaryConfiguration: Equatable, Sendable {
         }
         if try scanner.peek() == .null { return try scanner.null() }
         do {
+          // Only the compact form has a version; another writer's key of this name may be anything.
+          if key == "version", try scanner.peek() == .number {
+            version = Int(exactly: try scanner.double())
+            return
+          }
           try read(key, &scanner, path)
         } catch let error as JSONError {
           throw DictionaryError.configuration(path: path, key: key, reason: "cannot be read: \(error)")
@@ -49,10 +57,15 @@ public struct DictionaryConfiguration: Equatable, Sendable {
     } catch let error as JSONError {
       throw DictionaryError.file(path: path, reason: "is not a JSON object: \(error)")
     }
+    guard !isCompact || version == CompactForm.version else {
+      throw DictionaryError.configuration(
+        path: path, key: "version", reason: "is missing or another than \(CompactForm.version), the only one known")
+    }
   }
 
   private static let keys: Set = [
     "type", "hf_hook_point_in", "hf_hook_point_out", "width", "model_name", "architecture", "l0", "affine_connection",
+    "format", "version",
   ]
 
   private mutating func read(_ key: String, _ scanner: inout JSONScanner, _ path: String) throws {
@@ -79,6 +92,10 @@ public struct DictionaryConfiguration: Equatable, Sendable {
       let l0 = try scanner.double()
       guard l0.isFinite, l0 >= 0 else { throw failure("is \(l0); expected a number of features from 0") }
       targetL0 = l0
+    case "format":
+      let text = try scanner.string()
+      guard text == CompactForm.name else { throw failure("is '\(text)'; only '\(CompactForm.name)' is known") }
+      isCompact = true
     case "affine_connection": isAffine = try scanner.bool()
     default: try scanner.skipValue()
     }

@@ -8,18 +8,20 @@ import Tensors
 /// `b_dec` [d_out], `affine_skip_connection` [d_in, d_out]. Gemma Scope 1 writes `W_enc` and `W_dec`.
 struct DictionaryLayer: Sendable {
   let path: String
+  /// [d_in, F]; in the compact form [F, d_in].
   let encoder: Tensor
   let encoderBias: Tensor
   let threshold: Tensor
-  /// [F, writes, d_out], the axis of writes absolute.
+  /// [F, writes, d_out], the axis of writes absolute; in the compact form [F · (writes − read), d_out].
   let decoder: Tensor
   let decoderBias: Tensor
   let skip: Tensor?
+  /// In the compact form the writes that a feature has rows for, from its own layer on; otherwise nil.
+  let compactWrites: Int?
 
-  var width: Int { encoder.shape[1] }
-  var inputWidth: Int { encoder.shape[0] }
-  var writes: Int { decoder.shape[1] }
-  var outputWidth: Int { decoder.shape[2] }
+  var width: Int { encoderBias.count }
+  var inputWidth: Int { encoder.count / max(width, 1) }
+  var outputWidth: Int { decoderBias.count }
 
   private static let skipName = "affine_skip_connection"
 
@@ -28,6 +30,7 @@ struct DictionaryLayer: Sendable {
   /// - Throws: `DictionaryError.missingTensor`, `.unexpectedTensor`, `.tensor`; `CheckpointError`.
   init(_ source: any TensorSource, path: String, format: DictionaryLayout.Format, writes: Int?) throws {
     self.path = path
+    compactWrites = nil
     let reader = LayerReader(source: source, path: path)
     let names = format == .gemmaScope1 ? ["W_enc", "W_dec"] : ["w_enc", "w_dec"]
     let known = names + ["b_enc", "b_dec", "threshold"] + (format == .gemmaScope1 ? [] : [Self.skipName])
@@ -62,6 +65,7 @@ struct DictionaryLayer: Sendable {
   /// The same weights placed on `backend`.
   init(_ other: DictionaryLayer, on backend: any Backend) throws {
     path = other.path
+    compactWrites = other.compactWrites
     encoder = try backend.upload(other.encoder)
     encoderBias = try backend.upload(other.encoderBias)
     threshold = try backend.upload(other.threshold)
@@ -70,14 +74,16 @@ struct DictionaryLayer: Sendable {
     skip = try other.skip.map { try backend.upload($0) }
   }
 
-  /// Bytes of all weights as stored.
+  /// Bytes of all weights as stored, scales of rows included.
   var byteCount: Int {
-    [encoder, encoderBias, threshold, decoder, decoderBias].reduce(skip?.byteCount ?? 0) { $0 + $1.byteCount }
+    [encoder, encoderBias, threshold, decoder, decoderBias, skip].reduce(0) {
+      $0 + ($1?.byteCount ?? 0) + ($1?.rowScale?.byteCount ?? 0)
+    }
   }
 }
 
 /// Takes checked tensors from one file.
-private struct LayerReader {
+struct LayerReader {
   let source: any TensorSource
   let path: String
 

@@ -60,7 +60,7 @@ extension DictionaryLayer {
     guard other.encoder.shape == encoder.shape else {
       throw failure("w_enc", "shape \(encoder.shape)", "\(other.encoder.shape)")
     }
-    guard other.decoder.shape == decoder.shape else {
+    guard other.outputWidth == outputWidth, compactWrites != nil || other.decoder.shape == decoder.shape else {
       throw failure("w_dec", "shape \(decoder.shape)", "\(other.decoder.shape)")
     }
     guard (other.skip == nil) == (skip == nil) else {

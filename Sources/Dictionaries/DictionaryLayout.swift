@@ -5,7 +5,11 @@ import Tensors
 
 /// Where the pieces of a dictionary are and what is known of it before any tensor is read.
 struct DictionaryLayout {
-  enum Format { case gemmaScope2, gemmaScope1 }
+  enum Format {
+    case gemmaScope2, gemmaScope1
+    /// Gemma Scope 2's files and names with int8 rows: see `CompactForm`.
+    case compact
+  }
 
   let format: Format
   /// The folder, or the npz file.
@@ -32,18 +36,20 @@ struct DictionaryLayout {
     hints = DictionaryPathHints(components: folder.standardizedFileURL.pathComponents)
     configuration = try Self.configuration(in: folder)
     if !isFolder.boolValue {
-      (format, files) = try Self.single(file: url)
+      (format, files) = try Self.single(file: url, isCompact: configuration.isCompact)
     } else if let npz = Self.existing("params.npz", in: folder) {
       (format, files) = (.gemmaScope1, [npz])
     } else {
-      (format, files) = (.gemmaScope2, try Self.layerFiles(in: folder))
+      (format, files) = (
+        configuration.isCompact ? .compact : .gemmaScope2, try Self.layerFiles(in: folder)
+      )
     }
   }
 
-  private static func single(file: URL) throws -> (Format, [URL]) {
+  private static func single(file: URL, isCompact: Bool) throws -> (Format, [URL]) {
     switch file.pathExtension {
     case "npz": return (.gemmaScope1, [file])
-    case "safetensors": return (.gemmaScope2, [file])
+    case "safetensors": return (isCompact ? .compact : .gemmaScope2, [file])
     default:
       throw DictionaryError.file(path: file.path, reason: "is no dictionary: expected a folder, .npz or .safetensors")
     }

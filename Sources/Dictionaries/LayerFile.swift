@@ -14,7 +14,7 @@ struct LayerFile: Sendable {
     case .gemmaScope1:
       mapping = nil
       source = try NPZFile(url)
-    case .gemmaScope2:
+    case .gemmaScope2, .compact:
       let file: MappedFile
       do {
         file = try MappedFile(url)

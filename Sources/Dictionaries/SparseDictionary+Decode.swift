@@ -51,10 +51,17 @@ extension SparseDictionary {
   private func add(_ code: SparseCode, read: Int, write: Int, to sum: Tensor?) throws -> Tensor {
     if let sum, code.count == 0 { return sum }
     // b_dec belongs to the write and is added once, with its first contribution.
-    let part = try backend.decode(
-      code, weight: place(read, \.decoder), start: write * shape.outputWidth,
-      rowStride: shape.writes.count * shape.outputWidth, d: shape.outputWidth,
-      bias: sum == nil ? place(write, \.decoderBias) : nil)
+    let bias = try sum == nil ? place(write, \.decoderBias) : nil
+    let part: Tensor
+    if let writes = layers[read].compactWrites {
+      part = try backend.decode(
+        code.naming(row: write - read, of: writes), weight: place(read, \.decoder), start: 0,
+        rowStride: shape.outputWidth, d: shape.outputWidth, bias: bias)
+    } else {
+      part = try backend.decode(
+        code, weight: place(read, \.decoder), start: write * shape.outputWidth,
+        rowStride: shape.writes.count * shape.outputWidth, d: shape.outputWidth, bias: bias)
+    }
     return try sum.map { try backend.add($0, part, scale: 1) } ?? part
   }
 

@@ -18,8 +18,11 @@ extension SparseDictionary {
     let layer = layers[read]
     fetch(read, layer.encoder)
     defer { giveBack(read, layer.encoder) }
-    return try backend.encode(
-      input, weight: place(read, \.encoder), bias: place(read, \.encoderBias), threshold: place(read, \.threshold))
+    let (weight, bias) = (try place(read, \.encoder), try place(read, \.encoderBias))
+    let threshold = try place(read, \.threshold)
+    return try layer.compactWrites == nil
+      ? backend.encode(input, weight: weight, bias: bias, threshold: threshold)
+      : backend.encode(input, rows: weight, bias: bias, threshold: threshold)
   }
 
   func checkInputs(_ inputs: [Tensor], operation: String) throws {

@@ -10,6 +10,9 @@ extension SparseDictionary {
       throw DictionaryError.outOfRange(what: "written layer", value: write, limit: shape.writes.count)
     }
     guard write >= read else { return [Float](repeating: 0, count: shape.outputWidth) }
+    if let writes = layers[read].compactWrites {
+      return try layers[read].decoder.scaledRow(feature * writes + write - read)
+    }
     let start = (feature * shape.writes.count + write) * shape.outputWidth
     return try layers[read].decoder.elements(start..<start + shape.outputWidth)
   }
@@ -22,10 +25,11 @@ extension SparseDictionary {
 
   /// The direction that feature `feature` of read `read` looks for: column `feature` of `w_enc`, [inputWidth].
   /// - Throws: `DictionaryError.outOfRange`, `TensorError`.
-  /// - Complexity: touches one page for each of `inputWidth` rows.
+  /// - Complexity: touches one page for each of `inputWidth` rows; one row in the compact form.
   public func encoderColumn(read: Int = 0, feature: Int) throws -> [Float] {
     try check(read, feature)
     let encoder = layers[read].encoder
+    if layers[read].compactWrites != nil { return try encoder.scaledRow(feature) }
     return try (0..<shape.inputWidth).flatMap { row in
       let place = row * shape.width + feature
       return try encoder.elements(place..<place + 1)

@@ -71,9 +71,12 @@ public final class SparseDictionary: Sendable {
     let layout = try DictionaryLayout(url)
     let (kind, reads, writes) = try layout.resolve(site: site, entry: entry)
     files = try layout.files.map { try LayerFile($0, format: layout.format) }
-    layers = try zip(files, layout.files).map { file, url in
-      try DictionaryLayer(
-        file.source, path: url.path, format: layout.format, writes: kind.isMultiLayer ? writes.count : nil)
+    let count = kind.isMultiLayer ? writes.count : nil
+    layers = try zip(files, layout.files).enumerated().map { read, pair in
+      let (source, path) = (pair.0.source, pair.1.path)
+      return try layout.format == .compact
+        ? DictionaryLayer(compact: source, path: path, read: read, writes: count)
+        : DictionaryLayer(source, path: path, format: layout.format, writes: count)
     }
     shape = try layout.shape(kind, reads, writes, layers)
     byteCount = layers.reduce(0) { $0 + $1.byteCount }

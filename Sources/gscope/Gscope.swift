@@ -18,9 +18,9 @@ struct Gscope: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      InfoCommand.self, VerifyCommand.self, TokenizeCommand.self, LogitsCommand.self, LensCommand.self,
-      ActivationsCommand.self, HarvestCommand.self, FeaturesCommand.self, GenerateCommand.self, InterveneCommand.self,
-      PlanCommand.self,
+      InfoCommand.self, VerifyCommand.self, ConvertCommand.self, TokenizeCommand.self, LogitsCommand.self,
+      LensCommand.self, ActivationsCommand.self, HarvestCommand.self, FeaturesCommand.self, GenerateCommand.self,
+      InterveneCommand.self, PlanCommand.self,
       DoctorCommand.self,
     ])
 

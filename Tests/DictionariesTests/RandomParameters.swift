@@ -12,7 +12,8 @@ enum RandomParameters {
   }
 
   static let kinds: [Kind] = [
-    Kind(kind: .sae, isAffine: false), Kind(kind: .transcoder, isAffine: false), Kind(kind: .transcoder, isAffine: true),
+    Kind(kind: .sae, isAffine: false), Kind(kind: .transcoder, isAffine: false),
+    Kind(kind: .transcoder, isAffine: true),
     Kind(kind: .crosscoder, isAffine: false), Kind(kind: .clt, isAffine: false), Kind(kind: .clt, isAffine: true),
   ]
 

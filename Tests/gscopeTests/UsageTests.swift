@@ -10,7 +10,8 @@ import Testing
     #expect(version.status == 0)
     #expect(version.output.split(separator: ".").count == 3)
     for command in [
-      "info", "verify", "tokenize", "logits", "lens", "activations", "features", "generate", "intervene", "plan",
+      "info", "verify", "convert", "tokenize", "logits", "lens", "activations", "harvest", "features", "generate",
+      "intervene", "plan",
       "doctor",
     ] {
       let help = try Tool.run([command, "--help"])

@@ -5,8 +5,8 @@ import Tensors
 /// The files of one dictionary, put in place together.
 ///
 /// A folder that is new or empty appears as a whole. In a folder with other files every file is written under a
-/// temporary name first; then the weight files come, the last layer's first, and `config.json` at the end, so that what a
-/// crash in between leaves lacks layer 0 or has no configuration. After an error nothing is left.
+/// temporary name first; then the weight files come, the last layer's first, and `config.json` at the end, so that what
+/// a crash in between leaves lacks layer 0 or has no configuration. After an error nothing is left.
 struct DictionaryFiles {
   /// A tensor by name.
   struct Named {

@@ -4,6 +4,8 @@ public protocol SparseOps: Sendable {
   /// threshold` and `z > 0`. x [n, d] with d > 0, weight [d, width], bias and threshold [width] → a code of n rows. A
   /// `z` that is NaN is dropped. Never forms [n, width].
   func encode(_ x: Tensor, weight: Tensor, bias: Tensor, threshold: Tensor) throws -> SparseCode
+  /// The same with the weight feature by feature: `z = x rowsᵀ + bias`, rows [width, d] in any stored format.
+  func encode(_ x: Tensor, rows: Tensor, bias: Tensor, threshold: Tensor) throws -> SparseCode
   /// `code · W + bias`: weight [width, d] → [n, d]. The rows of `weight` may lie `rowStride` elements apart (a slice of
   /// a multi-layer decoder), starting at element `start`.
   func decode(_ code: SparseCode, weight: Tensor, start: Int, rowStride: Int, d: Int, bias: Tensor?) throws -> Tensor

@@ -6,9 +6,23 @@ extension NativeBackend {
     try require(
       x.rowLength > 0 && weight.rows == x.rowLength && bias.count == width && threshold.count == width, "encode",
       "x [n, d] with d > 0, weight [d, width], bias and threshold [width]", x, weight, bias, threshold)
+    return try encode(x, weight, GS_ROWS_ARE_INPUTS, width, bias, threshold)
+  }
+
+  public func encode(_ x: Tensor, rows: Tensor, bias: Tensor, threshold: Tensor) throws -> SparseCode {
+    let width = rows.rows
+    try require(
+      x.rowLength > 0 && rows.rowLength == x.rowLength && bias.count == width && threshold.count == width, "encode",
+      "x [n, d] with d > 0, rows [width, d], bias and threshold [width]", x, rows, bias, threshold)
+    return try encode(x, rows, GS_ROWS_ARE_OUTPUTS, width, bias, threshold)
+  }
+
+  private func encode(
+    _ x: Tensor, _ weight: Tensor, _ layout: gs_layout, _ width: Int, _ bias: Tensor, _ threshold: Tensor
+  ) throws -> SparseCode {
     var call = gs_encode(
       m: Int64(x.rows), d: Int64(x.rowLength), width: Int64(width), x: try floats(x, "encode"),
-      ldx: Int64(x.rowLength), w: try matrix(weight, "encode"), layout: GS_ROWS_ARE_INPUTS,
+      ldx: Int64(x.rowLength), w: try matrix(weight, "encode"), layout: layout,
       bias: try floats(bias, "encode"), threshold: try floats(threshold, "encode"))
     var code = gs_sparse(rows: 0, row_offsets: nil, features: nil, activations: nil)
     try check(kernels.encode(pool, &call, &code), bytes: x.byteCount)

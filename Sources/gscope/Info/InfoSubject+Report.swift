@@ -97,6 +97,9 @@ extension InfoSubject {
       .bytes("bytes", "weights", dictionary.byteCount),
       .bytes("memory_bytes", "memory in use", memoryBytes(dictionary)),
       Fact(
+        "compact", "compact form", .bool(dictionary.configuration.isCompact),
+        dictionary.configuration.isCompact ? "yes: int8 rows" : "no"),
+      Fact(
         "streamed", "read from disk as used", .bool(dictionary.isStreamed),
         dictionary.isStreamed ? "yes: larger than half of the memory" : "no"),
     ]

@@ -153,11 +153,9 @@ extension FaultFinder {
     return variants
   }
 
-  /// A tensor of the file that holds read `read`.
+  /// A tensor of read `read` in Gemma Scope 2's layout.
   private func stored(_ name: String, read: Int) throws -> Tensor {
-    let isFolder = (try? dictionary.url.resourceValues(forKeys: [.isDirectoryKey]))?.isDirectory == true
-    let file = shape.isMultiLayer ? "params_layer_\(read).safetensors" : "params.safetensors"
-    return try SafetensorsFile(isFolder ? dictionary.url.appending(path: file) : dictionary.url).tensor(name)
+    try dictionary.plainTensor(name, read: read)
   }
 
   private func transposedSkip(_ inputs: [Tensor], _ outputs: [Tensor]) throws -> [Tensor] {
