@@ -1,7 +1,7 @@
 # Everything builds in release mode into one folder, which tests, demo and benchmarks share.
 SWIFT_FLAGS := -c release
 
-.PHONY: help setup build demo test neon bench fuzz format clean
+.PHONY: help setup build demo suite test neon bench fuzz format clean
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -15,6 +15,9 @@ build: setup ## Build gscope
 demo: build ## Fetch Gemma 3 270M and look inside it
 	@scripts/fetch-model.sh
 	@scripts/demo.sh
+
+suite: build ## Train the suite of dictionaries for Gemma 3 270M (hours)
+	@scripts/suite.sh
 
 test: setup ## Run all tests (those on real weights when a model is present)
 	@scripts/test.sh

@@ -33,7 +33,8 @@ var targets: [Target] = [
   library("Activations", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma"]),
   .target(name: "CMPI", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
   library("Collectives", ["CMPI"]),
-  library("Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Collectives"]),
+  library(
+    "Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives"]),
   .executableTarget(
     name: "gscope",
     dependencies: [
@@ -61,7 +62,9 @@ var targets: [Target] = [
   tests("GemmaTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
   tests("ActivationsTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Activations"]),
   tests("CollectivesTests", ["Collectives"]),
-  tests("TrainingTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Collectives", "Training"]),
+  tests(
+    "TrainingTests",
+    ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives", "Training"]),
   tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma"]),
 ]
 
@@ -83,7 +86,9 @@ let package = Package(
     .executable(name: "gscope", targets: ["gscope"]),
     .library(
       name: "GemmaScope",
-      targets: ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations"]),
+      targets: [
+        "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Training",
+      ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

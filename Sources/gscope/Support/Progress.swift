@@ -42,7 +42,8 @@ final class Progress {
 
   private static let isShown = Atomic<Bool>(false)
 
-  private static func show(_ line: String) {
+  /// Replaces the line on the terminal.
+  static func show(_ line: String) {
     FileHandle.standardError.write(Data("\r\u{1B}[K\(VisibleText.clipped(line, to: Terminal.errorWidth - 1))".utf8))
     isShown.store(true, ordering: .relaxed)
   }

@@ -5,7 +5,7 @@ import Tensors
 
 /// How well a dictionary codes a model's activations on some texts (Gemma Scope 2 technical paper, section 4):
 /// L0, the fraction of variance unexplained, and the rise of the model's loss when a site's activations are replaced by
-/// their reconstruction, one site at a time, at every position but the first.
+/// their reconstruction, one site at a time, at every token that is not special.
 struct Verification {
   struct SiteFigures {
     let site: Site
@@ -43,7 +43,7 @@ struct Verification {
       guard splices else { continue }
       for (i, site) in writes.enumerated() {
         let visitor = ReplacingVisitor(
-          site: site, values: outputs[i], rows: Array(ids.indices.dropFirst()), backend: opened.backend)
+          site: site, values: outputs[i], rows: rows, backend: opened.backend)
         let result = try opened.model.forward([ids], logits: .residual, visitor: visitor) { try Interruption.check() }
         try spliced[i].add(result.residual, ids, opened: opened, progress: progress)
         try progress.advance(by: Double(ids.count) / steps)

@@ -1,0 +1,66 @@
+/// A chart of one or several lines over a common axis.
+public struct LinePlot: Sendable {
+  public struct Line: Sendable {
+    public let label: String
+    /// Points in ascending x; those that are not finite leave a gap.
+    public let points: [(x: Double, y: Double)]
+
+    public init(label: String, points: [(x: Double, y: Double)]) {
+      self.label = label
+      self.points = points
+    }
+  }
+
+  public let title: String
+  public let xLabel: String
+  public let yLabel: String
+  public let lines: [Line]
+  /// Whether the y axis begins at zero.
+  public let includesZero: Bool
+
+  public init(title: String, xLabel: String, yLabel: String, lines: [Line], includesZero: Bool = true) {
+    self.title = title
+    self.xLabel = xLabel
+    self.yLabel = yLabel
+    self.lines = lines
+    self.includesZero = includesZero
+  }
+}
+
+/// Round numbers along an axis.
+struct Ticks: Equatable {
+  let values: [Double]
+  /// Whole decimals to print.
+  let decimals: Int
+
+  /// About `count` multiples of 1, 2 or 5 times a power of ten that lie in `low ... high`.
+  init(_ low: Double, _ high: Double, count: Int) {
+    let span = max(high - low, .leastNormalMagnitude)
+    let rough = span / Double(max(count, 1))
+    let power = Self.power(of: rough)
+    let step = [1, 2, 5, 10].map { $0 * power }.first { $0 >= rough * 0.999 } ?? 10 * power
+    let first = (low / step - 1e-9).rounded(.up)
+    let last = (high / step + 1e-9).rounded(.down)
+    values = first <= last ? stride(from: first, through: last, by: 1).map { $0 * step } : []
+    decimals = max(0, min(9, -Self.exponent(of: step)))
+  }
+
+  private static func exponent(of number: Double) -> Int {
+    var exponent = 0
+    var rest = number
+    while rest >= 10, exponent < 300 {
+      rest /= 10
+      exponent += 1
+    }
+    while rest < 0.9999999, exponent > -300 {
+      rest *= 10
+      exponent -= 1
+    }
+    return exponent
+  }
+
+  private static func power(of number: Double) -> Double {
+    let exponent = exponent(of: number)
+    return (0..<abs(exponent)).reduce(1.0) { power, _ in exponent > 0 ? power * 10 : power / 10 }
+  }
+}

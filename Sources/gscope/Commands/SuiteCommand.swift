@@ -1,0 +1,58 @@
+import Activations
+import ArgumentParser
+import Checkpoints
+import Dictionaries
+import Foundation
+import Gemma
+import Sites
+import Training
+
+/// `gscope suite`
+struct SuiteCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "suite", abstract: "Train all dictionaries of a suite.", subcommands: [SuiteBuildCommand.self])
+}
+
+/// `gscope suite build`
+struct SuiteBuildCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "build", abstract: "Train all dictionaries of a suite from one pass of the model.",
+    discussion: """
+      The recipe lists the dictionaries (see docs/training.md and recipes/suite-270m.json). The output folder gets one \
+      folder for each and suite.json, which lists them with the figures measured on held-out text.
+
+      Example: gscope suite build recipes/suite-270m.json --corpus .cache/corpus/train.jsonl.gz \
+      --heldout .cache/corpus/heldout.jsonl.gz --output suites/gemma-3-270m --compact
+      """)
+
+  @OptionGroup var model: ModelOptions
+
+  @Argument(help: ArgumentHelp("The suite's recipe.", valueName: "recipe"), completion: .file(extensions: ["json"]))
+  var recipe: String
+
+  @OptionGroup var training: TrainingOptions
+
+  @Flag(help: "Write the dictionaries in the compact form: int8, a quarter of the size.") var compact = false
+
+  func run() throws {
+    let url = URL(filePath: recipe)
+    let folder = training.folder
+    if try TrainingReport.isFinished(folder, resumes: training.resume) {
+      return try StandardOutput.line("\(folder.path) is finished")
+    }
+    let opened = try model.open()
+    let suite = try SuiteRecipe(contentsOf: url, layers: opened.model.shape.layers)
+    let items = suite.recipes.map { recipe in
+      let name = recipe.name ?? ""
+      return TrainingSession.Item(name: name, recipe: training.adjusted(recipe), folder: folder.appending(path: name))
+    }
+    let session = TrainingSession(
+      opened: opened, options: training, items: items, isCompact: compact, recipeURL: url)
+    let trained = try session.run()
+    let report = TrainingReport(trained: trained, folder: folder)
+    let hash = try opened.weightHash()
+    try AtomicFile.write(
+      Data(report.suiteText(modelName: opened.name, modelSHA256: hash).utf8), to: folder.appending(path: "suite.json"))
+    try report.show(json: training.json)
+  }
+}

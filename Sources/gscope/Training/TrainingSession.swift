@@ -1,0 +1,130 @@
+import Activations
+import Checkpoints
+import Dictionaries
+import Foundation
+import Gemma
+import Logging
+import Sites
+import Tensors
+import Training
+
+/// One run of training from text to measured dictionaries, as `gscope train` and `gscope suite build` do it.
+struct TrainingSession {
+  /// A dictionary to make.
+  struct Item {
+    let name: String
+    let recipe: Recipe
+    let folder: URL
+  }
+
+  let opened: OpenedModel
+  let options: TrainingOptions
+  let items: [Item]
+  /// Whether what is left is the compact form.
+  let isCompact: Bool
+  /// The recipe's file, for errors and for paths in it.
+  let recipeURL: URL
+
+  /// Trains, measures and writes all dictionaries.
+  func run() throws -> [TrainedDictionary] {
+    let texts = try TrainingTexts(options)
+    let view = TrainingView()
+    let source = try source(texts, view: view)
+    let identity = RunIdentity(
+      version: Gscope.version, modelName: opened.name,
+      modelSHA256: try opened.weightHash(),
+      corpus: options.store ?? options.corpus.joined(separator: " "), corpusSHA256: try corpusHash(texts))
+    let run = try TrainingRun(
+      try items.map(job), source: source, folder: options.folder, identity: identity, backend: opened.backend,
+      options: options.runOptions, resumes: options.resume)
+    for item in items {
+      if let warning = item.recipe.tooShort { Diagnostics.log.warning("\(item.name): \(warning)") }
+    }
+    if run.steps.done > 0 { Diagnostics.message("going on after step \(run.steps.done) of \(run.steps.total)") }
+    try train(run, view: view)
+    let trained = try TrainingResults(session: self, run: run, texts: texts).write()
+    if options.plot {
+      let plots = try TrainingPlots(items.map { ($0.name, $0.folder.appending(path: "metrics.jsonl")) })
+      try plots.write(to: options.folder.appending(path: "plots"))
+    }
+    return trained
+  }
+
+  private func train(_ run: TrainingRun, view: TrainingView) throws {
+    do {
+      try run.train(check: Interruption.check, report: view.show)
+    } catch let error as CommandError {
+      if case .interrupted = error {
+        let (done, total) = run.steps
+        Diagnostics.message(
+          done > 0 ? "stopped after step \(done) of \(total); --resume goes on there" : "stopped before the first step")
+      }
+      throw error
+    }
+  }
+
+  private func job(_ item: Item) throws -> TrainingJob {
+    let shape = try item.recipe.shape(on: opened.model.shape, file: recipeURL.path)
+    return TrainingJob(
+      name: item.name, recipe: item.recipe, shape: shape, folder: item.folder, start: try start(item.recipe, shape))
+  }
+
+  /// The dictionary that a recipe goes on from, one put together from those of single layers, or nil.
+  private func start(_ recipe: Recipe, _ shape: DictionaryShape) throws -> DictionaryParameters? {
+    let dictionaries = try recipe.start.map { path in
+      let url = URL(filePath: path, relativeTo: recipeURL.deletingLastPathComponent())
+      return try DictionaryParameters(SparseDictionary(contentsOf: url, backend: opened.backend))
+    }
+    guard let first = dictionaries.first else { return nil }
+    if dictionaries.count > 1 { return try CombinedStart(dictionaries, shape: shape).parameters }
+    guard first.shape == shape else {
+      throw RecipeError.value(path: recipeURL.path, key: "start", reason: "is \(first.shape); expected \(shape)")
+    }
+    return first
+  }
+
+  /// What is trained on. All recipes of a session agree on how it is made.
+  private func source(_ texts: TrainingTexts, view: TrainingView) throws -> any ActivationSource {
+    let recipe = items[0].recipe
+    let sites = Set(items.flatMap(\.recipe.sites)).sorted()
+    let window = WindowOptions(rows: recipe.window, seed: UInt64(recipe.seed))
+    if let store = options.store {
+      let store = try ActivationStore(contentsOf: URL(filePath: store))
+      return try StoreActivationSource(store, sites: sites, window: window)
+    }
+    guard let corpus = texts.training else { throw CommandError.usage("Missing --corpus PATH (or --store DIR).") }
+    for site in sites { try opened.model.shape.validate(site) }
+    let filter = normFilter.map { HarvestOptions.NormFilter(site: $0.site, factor: $0.factor) }
+    let context = min(recipe.context, opened.configuration.maximumPositions)
+    return try ModelActivationSource(
+      opened.model, tokenizer: opened.tokenizer.required(), corpus: corpus, sites: sites,
+      options: HarvestOptions(packing: PackingOptions(context: context), normFilter: filter), window: window
+    ) {
+      try Interruption.check()
+      view.waiting("the model reads the next \(Format.grouped(recipe.window)) tokens …")
+    }
+  }
+
+  /// Where and from what on tokens are left out as outliers in norm: by the first residual stream, else the first site.
+  var normFilter: (site: Site, factor: Double)? {
+    let sites = Set(items.flatMap(\.recipe.sites)).sorted()
+    guard let factor = items[0].recipe.normFilter, let first = sites.first else { return nil }
+    return (sites.first { $0.kind == .residPost } ?? first, factor)
+  }
+
+  private func corpusHash(_ texts: TrainingTexts) throws -> String {
+    if let store = options.store {
+      return try ActivationStore(contentsOf: URL(filePath: store)).settings.corpusSHA256
+    }
+    return try texts.training?.sha256(check: Interruption.check) ?? ""
+  }
+}
+
+/// A dictionary that a session made.
+struct TrainedDictionary {
+  let item: TrainingSession.Item
+  let shape: DictionaryShape
+  let card: MeasuredCard
+  /// FVU before the compact form, where that is what was written.
+  let plainFVU: Double?
+}

@@ -1,0 +1,69 @@
+import Activations
+import Foundation
+import Gemma
+import Logging
+import Tokenization
+
+/// The texts of a run: what is trained on, and what is held out.
+struct TrainingTexts {
+  /// Nil where stored activations are trained on.
+  let training: Corpus?
+  /// Nil: the built-in sample.
+  let heldOut: Corpus?
+  /// How the held-out text is called in `training.json`.
+  let heldOutName: String
+
+  /// Without held-out texts given, one document in fifty of the corpus is kept from training. A corpus too small for
+  /// that is trained on whole, and the built-in English sample is measured on.
+  init(_ options: TrainingOptions) throws {
+    let urls = options.corpus.map { URL(filePath: $0) }
+    if !options.heldout.isEmpty {
+      training = urls.isEmpty ? nil : try Corpus(urls, options: options.corpusOptions(.all))
+      heldOut = try Corpus(options.heldout.map { URL(filePath: $0) }, options: options.corpusOptions(.all))
+      heldOutName = options.heldout.joined(separator: " ")
+      return
+    }
+    if !urls.isEmpty {
+      let split = try Corpus(urls, options: options.corpusOptions(.training))
+      let kept = try Corpus(urls, options: options.corpusOptions(.heldOut))
+      if try DocumentReader(split).next() != nil, try DocumentReader(kept).next() != nil {
+        (training, heldOut) = (split, kept)
+        heldOutName = "one document in \(kept.options.heldOutEvery) of the corpus"
+        return
+      }
+    }
+    Diagnostics.log.warning(
+      """
+      no text can be held out of \(urls.isEmpty ? "a store" : "so few documents"): the built-in sample is measured on \
+      (see --heldout)
+      """)
+    training = urls.isEmpty ? nil : try Corpus(urls, options: options.corpusOptions(.all))
+    heldOut = nil
+    heldOutName = "built-in sample"
+  }
+
+  /// Held-out sequences of at most `context` tokens, together about `limit` tokens.
+  static func sequences(
+    _ corpus: Corpus?, context: Int, limit: Int, opened: OpenedModel
+  ) throws -> [[Int32]] {
+    let tokenizer = try opened.tokenizer.required()
+    var sequences: [[Int32]] = []
+    if let corpus {
+      let packer = try SequencePacker(
+        corpus, tokenizer: tokenizer, options: PackingOptions(context: context, tokenLimit: limit))
+      while let sequence = try packer.next() { sequences.append(sequence.tokens) }
+    } else {
+      let ids = tokenizer.encode(SampleText.paragraphs)
+      let bos = opened.configuration.beginToken
+      let body = Array(ids.drop { $0 == bos }.prefix(limit))
+      sequences = stride(from: 0, to: body.count, by: context - 1).map {
+        [bos] + body[$0..<min($0 + context - 1, body.count)]
+      }
+    }
+    sequences.removeAll { $0.count < 2 }
+    guard !sequences.isEmpty else {
+      throw CommandError.input(source: "--heldout", reason: "has fewer than two tokens to measure on")
+    }
+    return sequences
+  }
+}

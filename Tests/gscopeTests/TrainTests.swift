@@ -1,0 +1,228 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct TrainTests {
+  private typealias Tool = CommandLineTool
+
+  /// A folder with texts and a recipe for the tiny model (4 layers, 32 wide).
+  private struct Place {
+    let directory: TemporaryDirectory
+    let corpus: String
+    let heldOut: String
+
+    init() throws {
+      directory = try TemporaryDirectory()
+      func texts(_ count: Int, seed: UInt64) -> [UInt8] {
+        var random = SeededRandom(seed: seed)
+        return (0..<count).flatMap { id in
+          Array("{\"id\":\(id),\"text\":\"\((0..<60).map { _ in "word\(random.int(0...99))" }.joined(separator: " "))\"}\n".utf8)
+        }
+      }
+      corpus = try directory.write(texts(60, seed: 1), as: "train.jsonl").path
+      heldOut = try directory.write(texts(6, seed: 2), as: "heldout.jsonl").path
+    }
+
+    func url(_ name: String) -> URL { directory.url.appending(path: name) }
+
+    static let recipe = """
+      {"schema":1,"reads":"resid_post.2","width":48,"l0":6,"batch":64,"tokens":12000,"repeats":2,"window":512,
+      "context":64,"learning_rate":0.002,"bandwidth":0.05,"sparsity":{"coefficient":0.01,"ramp":{"share":0.2}},
+      "schedule":{"warmup":{"share":0.05},"decay":{"share":0.2}},"threshold":{"start":"quantile"},"dead_after":2000,
+      "initialisation":{"decoder_bias":"mean"},"matryoshka":{"prefixes":[16]}}
+      """
+
+    func train(_ output: String, recipe: String = Place.recipe, _ more: [String] = []) throws -> [String] {
+      let file = try directory.write(Array(recipe.utf8), as: "recipe.json").path
+      return [
+        "train", "--model", Tool.model, "--recipe", file, "--corpus", corpus, "--heldout", heldOut, "--heldout-tokens",
+        "400", "--loss-tokens", "100", "--output", url(output).path, "--metrics-every", "5",
+      ] + more
+    }
+
+    /// The files of a finished run, metrics without the number that depends on the clock.
+    func files(_ output: String) throws -> [String: String] {
+      var files: [String: String] = [:]
+      for name in try FileManager.default.contentsOfDirectory(atPath: url(output).path) {
+        let data = try Data(contentsOf: url(output).appending(path: name))
+        files[name] =
+          name == "metrics.jsonl"
+          ? String(decoding: data, as: UTF8.self).replacing(/"tokens_per_second":[^}]*/, with: "")
+          : data.base64EncodedString()
+      }
+      return files
+    }
+  }
+
+  @Test func aDictionaryIsTrainedMeasuredAndUsable() throws {
+    let place = try Place()
+    let result = try Tool.run(try place.train("sae", ["--json", "--plot"]))
+    #expect(result.status == 0, "\(result.errors)")
+    let dictionaries = try #require(try result.json()["dictionaries"] as? [[String: Any]])
+    let card = try #require(dictionaries[0]["card"] as? [String: Any])
+    #expect(try #require(card["fvu"] as? Double) < 0.9)
+    for key in ["l0", "delta_loss", "dead", "dead_in_training", "loss", "loss_mean_ablated", "loss_zero_ablated"] {
+      #expect(card[key] is Double, "\(key)")
+    }
+    #expect(try Set(FileManager.default.contentsOfDirectory(atPath: place.url("sae").path)) == [
+      "config.json", "params.safetensors", "training.json", "metrics.jsonl", "plots",
+    ])
+    let text = try String(contentsOf: place.url("sae/training.json"), encoding: .utf8)
+    let training = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    #expect((training["max_activations"] as? [Double])?.count == 48)
+    #expect((training["recipe"] as? [String: Any])?["learning_rate"] as? Double == 0.002)
+    let run = try #require(training["run"] as? [String: Any])
+    #expect((run["model_sha256"] as? String)?.count == 64 && (run["corpus_sha256"] as? String)?.count == 64)
+    #expect(run["activations"] as? Int == 12_032)
+    // The card is what verify finds.
+    let verified = try Tool.run([
+      "verify", "--model", Tool.model, "--dictionary", place.url("sae").path, "--texts", place.heldOut, "--json",
+    ])
+    #expect(try #require(try verified.json()["reference"] as? [String: Any])["source"] as? String == "training.json")
+    // It is finished: another run is refused, going on has nothing to do.
+    let again = try Tool.run(try place.train("sae"))
+    #expect(again.status == 1)
+    #expect(again.errors.contains("--resume"))
+    #expect(try Tool.run(try place.train("sae", ["--resume"])).status == 0)
+  }
+
+  /// Killed at random moments and taken up again, a run leaves the files of one that was left alone.
+  @Test func killedRunsEndAlike() throws {
+    let place = try Place()
+    // Long enough that most kills fall into training.
+    let recipe = Place.recipe.replacing("12000", with: "60000")
+    #expect(try Tool.run(try place.train("whole", recipe: recipe)).status == 0)
+    var random = SeededRandom(seed: UInt64(getpid()))
+    var kills = 0
+    var status: Int32 = -1
+    for _ in 0..<60 where status != 0 {
+      let process = try Tool.process(try place.train("killed", recipe: recipe, ["--resume", "--checkpoint-every", "0.0005"]))
+      process.standardOutput = FileHandle.nullDevice
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      if kills < 20 {
+        usleep(UInt32(random.int(10...600)) * 1000)
+        if process.isRunning { kills += 1 }
+        kill(process.processIdentifier, SIGKILL)
+      }
+      process.waitUntilExit()
+      status = process.terminationReason == .exit ? process.terminationStatus : -1
+    }
+    #expect(status == 0)
+    #expect(kills > 2)
+    let (whole, killed) = (try place.files("whole"), try place.files("killed"))
+    #expect(Set(whole.keys) == Set(killed.keys))
+    for (name, contents) in whole { #expect(killed[name] == contents, "\(name) after \(kills) kills") }
+  }
+
+  @Test func interruptionWritesACheckpoint() throws {
+    let place = try Place()
+    let recipe = Place.recipe.replacing("12000", with: "100000000")
+    let process = try Tool.process(try place.train("sae", recipe: recipe))
+    let errors = Pipe()
+    process.standardError = errors
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    let metrics = place.url("sae/metrics.jsonl")
+    for _ in 0..<600 {
+      if let size = try? metrics.resourceValues(forKeys: [.fileSizeKey]).fileSize, size > 0 { break }
+      usleep(100_000)
+    }
+    // Nobody else gets in meanwhile.
+    let other = try Tool.run(try place.train("sae", recipe: recipe, ["--resume"]))
+    #expect(other.status == 1)
+    #expect(other.errors.contains("(process \(process.processIdentifier))"), "\(other.errors)")
+    kill(process.processIdentifier, SIGINT)
+    let message = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 130)
+    #expect(message.contains("--resume goes on there"), "\(message)")
+    let names = try Set(FileManager.default.contentsOfDirectory(atPath: place.url("sae").path))
+    #expect(names == ["checkpoint", "metrics.jsonl"])
+    #expect(try Tool.run(try place.train("sae", recipe: recipe)).errors.contains("--resume"))
+  }
+
+  /// A limit on file sizes stands in for a full disk.
+  @Test func aFullDiskKeepsTheLastCheckpoint() throws {
+    let place = try Place()
+    let interrupted = try Tool.process(try place.train("sae", recipe: Place.recipe.replacing("12000", with: "90000000")))
+    interrupted.standardError = FileHandle.nullDevice
+    interrupted.standardOutput = FileHandle.nullDevice
+    try interrupted.run()
+    for _ in 0..<600 {
+      if let size = try? place.url("sae/metrics.jsonl").resourceValues(forKeys: [.fileSizeKey]).fileSize, size > 0 { break }
+      usleep(100_000)
+    }
+    kill(interrupted.processIdentifier, SIGINT)
+    interrupted.waitUntilExit()
+    let manifest = try Data(contentsOf: place.url("sae/checkpoint/manifest.json"))
+    let arguments = try place.train(
+      "sae", recipe: Place.recipe.replacing("12000", with: "90000000"), ["--resume", "--checkpoint-every", "0.0001"])
+    let process = try Tool.process(arguments)
+    let binary = try #require(process.executableURL)
+    process.executableURL = URL(filePath: "/bin/sh")
+    process.arguments = ["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"", binary.path] + arguments
+    let errors = Pipe()
+    process.standardError = errors
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    let message = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 1, "\(message)")
+    #expect(message.split(separator: "\n").filter { $0.contains("error:") }.count == 1, "\(message)")
+    #expect(try Data(contentsOf: place.url("sae/checkpoint/manifest.json")) == manifest)
+    let left = try FileManager.default.contentsOfDirectory(atPath: place.url("sae/checkpoint").path)
+    #expect(left.count == 2, "\(left)")
+  }
+
+  @Test func suitesAreBuiltInOnePass() throws {
+    let place = try Place()
+    let suite = """
+      {"schema":1,"base":\(Place.recipe),"common":{"tokens":4000},"dictionaries":[
+      {"name":"resid/{layer}","layers":[1,2],"reads":"resid_post.{layer}"},
+      {"name":"transcoder/{layer}","layers":"all","kind":"transcoder","reads":"mlp_in.{layer}","affine":true,"width":24,
+      "matryoshka":{"prefixes":[8]}},
+      {"name":"crosscoder","kind":"crosscoder","reads":["resid_post.1","resid_post.2"],"width":24,
+      "matryoshka":{"prefixes":[8]}}]}
+      """
+    let file = try place.directory.write(Array(suite.utf8), as: "suite.json").path
+    for compact in [false, true] {
+      let output = place.url("suite-\(compact)").path
+      let result = try Tool.run(
+        [
+          "suite", "build", file, "--model", Tool.model, "--corpus", place.corpus, "--heldout", place.heldOut,
+          "--heldout-tokens", "200", "--loss-tokens", "64", "--output", output, "--json",
+        ] + (compact ? ["--compact"] : []))
+      #expect(result.status == 0, "\(result.errors)")
+      let json = try #require(
+        try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: output + "/suite.json"))) as? [String: Any])
+      let entries = try #require(json["dictionaries"] as? [[String: Any]])
+      #expect(entries.count == 2 + 7 + 1)
+      #expect(entries.allSatisfy { (($0["card"] as? [String: Any])?["fvu_fp32"] != nil) == compact })
+      let features = try Tool.run([
+        "features", "--model", Tool.model, "--dictionary", output + "/resid/2", "--dictionary", output + "/crosscoder",
+        "--text", "word1 word2", "--json",
+      ])
+      #expect(features.status == 0, "\(features.errors)")
+    }
+  }
+
+  @Test func mistakesAreNamed() throws {
+    let place = try Place()
+    let recipe = try place.directory.write(Array(Place.recipe.utf8), as: "r.json").path
+    let wide = Place.recipe.replacing("resid_post.2", with: "resid_post.9")
+    for (arguments, status, text) in [
+      (["--recipe", recipe], Int32(2), "--corpus"),
+      (["--recipe", recipe, "--corpus", place.corpus, "--store", "x"], 2, "exclude"),
+      (["--recipe", recipe + "x", "--corpus", place.corpus], 1, "cannot be read"),
+      (["--recipe", recipe, "--corpus", place.corpus + "x"], 1, "no such file"),
+      (["--recipe", recipe, "--corpus", place.corpus, "--tokens", "0"], 2, "--tokens"),
+      (["--recipe", try place.directory.write(Array(wide.utf8), as: "w.json").path, "--corpus", place.corpus], 1, "resid_post.9"),
+    ] {
+      let result = try Tool.run(
+        ["train", "--model", Tool.model, "--output", place.url("out").path] + arguments)
+      #expect(result.status == status, "\(arguments): \(result.errors)")
+      #expect(result.errors.contains(text), "\(result.errors)")
+    }
+  }
+}
