@@ -90,7 +90,7 @@ import Testing
   @Test func killedRunsEndAlike() throws {
     let place = try Place()
     // Long enough that most kills fall into training.
-    let recipe = Place.recipe.replacing("12000", with: "60000")
+    let recipe = Place.recipe.replacing("12000", with: "300000")
     #expect(try Tool.run(try place.train("whole", recipe: recipe)).status == 0)
     var random = SeededRandom(seed: UInt64(getpid()))
     var kills = 0
@@ -101,7 +101,7 @@ import Testing
       process.standardError = FileHandle.nullDevice
       try process.run()
       if kills < 20 {
-        usleep(UInt32(random.int(10...600)) * 1000)
+        usleep(UInt32(random.int(10...250)) * 1000)
         if process.isRunning { kills += 1 }
         kill(process.processIdentifier, SIGKILL)
       }
