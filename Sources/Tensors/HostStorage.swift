@@ -19,8 +19,8 @@ public final class HostStorage: TensorStorage, @unchecked Sendable {
   /// Alignment of owned memory, a cache line: vector loads never straddle two.
   package static let alignment = 64
 
-  /// From this size on, owned memory asks for large pages: the first touch of a result of hundreds of megabytes, page
-  /// by small page, takes a fifth of the time of the product that fills it.
+  /// From this size on, owned memory asks for large pages: a result of hundreds of megabytes, first touched small page
+  /// by small page, would take up to a fifth of the time of the product that fills it (docs/benchmarks.md).
   private static let largeByteCount = 8 << 20
   private static let largePage = 2 << 20
 
