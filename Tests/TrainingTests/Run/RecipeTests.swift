@@ -103,7 +103,7 @@ import Training
   }
 
   @Test func committedRecipesAreValid() throws {
-    for name in ["short-run", "gemma-scope-2"] {
+    for name in ["short-run", "short-run-batchtopk", "gemma-scope-2"] {
       let url = Fixtures.repository.appending(path: "recipes/\(name).json")
       let recipe = try Recipe(contentsOf: url)
       #expect(recipe.tooShort == nil, "\(name)")
