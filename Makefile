@@ -1,7 +1,7 @@
 # Everything builds in release mode into one folder, which tests, demo and benchmarks share.
 SWIFT_FLAGS := -c release
 
-.PHONY: help setup build demo suite test bench fuzz format clean
+.PHONY: help setup build demo suite test neon bench fuzz format clean
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ suite: build ## Train the suite of dictionaries for Gemma 3 270M (hours)
 test: setup ## Run all tests (those on real weights when a model is present)
 	@scripts/test.sh
 
+neon: setup ## Compare the NEON kernels with scalar code under qemu
+	@scripts/neon.sh
+
 bench: setup ## Measure gscope beside transformers, llama.cpp and OpenBLAS
 	@scripts/bench.sh
 
@@ -32,4 +35,4 @@ format: ## Format all Swift sources
 	swift format --in-place --recursive Package.swift Sources Tests Fuzz
 
 clean: ## Remove build products (the model stays)
-	rm -rf .build
+	rm -rf .build .build-fuzz

@@ -31,18 +31,22 @@ var targets: [Target] = [
   library("Dictionaries", ["Tensors", "Checkpoints", "Sites"]),
   library("Gemma", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries"]),
   library("Activations", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma"]),
-  library("Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Activations"]),
+  .target(name: "CMPI", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+  library("Collectives", ["CMPI"]),
+  library(
+    "Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives"]),
   .executableTarget(
     name: "gscope",
     dependencies: [
-      "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations",
+      "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives",
       "Training", argumentParser, logging,
     ],
     swiftSettings: swiftSettings),
   .executableTarget(
     name: "gscope-bench",
     dependencies: [
-      "CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Training", argumentParser,
+      "CKernels", "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Training",
+      argumentParser,
     ],
     swiftSettings: swiftSettings),
 
@@ -57,8 +61,11 @@ var targets: [Target] = [
   tests("DictionariesTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
   tests("GemmaTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
   tests("ActivationsTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Activations"]),
-  tests("TrainingTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Activations", "Training"]),
-  tests("gscopeTests", ["gscope", "Checkpoints"]),
+  tests("CollectivesTests", ["Collectives"]),
+  tests(
+    "TrainingTests",
+    ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives", "Training"]),
+  tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma"]),
 ]
 
 // libFuzzer executables need `--sanitize fuzzer` and have no `main`, so they exist only when asked for (`make fuzz`).

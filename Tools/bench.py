@@ -4,6 +4,12 @@
 
 For every comparison gscope and the peers take turns, `--rounds` times; the median of the rounds counts, so that a slow
 spell of a shared machine hits all of them. Peers are measured by bench_peers.py, gscope by the gscope-bench executable.
+
+Shares of what the machine can do:
+- prefill as GFLOP/s against OpenBLAS's sgemm: two operations for each weight in the blocks and row, four times the head
+  width for each query and position it sees; the last block's output projection and MLP count for the one row that goes
+  through them; norms, activation functions and the unembedding of the last row are left out (ModelWork.swift);
+- decode as GB/s against reading memory: every weight as stored, once a token, and the keys and values seen.
 """
 
 import argparse
@@ -21,7 +27,8 @@ from corpus import speeches
 
 @dataclass
 class Comparison:
-    """One row: gscope's command and value, and the peers' benchmark and result names with the ratio to reach."""
+    """One row: gscope's command and value, the peers' benchmark and result names with the ratio to reach, or a limit of
+    its own that the value has to keep to."""
 
     label: str
     unit: str
@@ -29,6 +36,7 @@ class Comparison:
     key: str
     peers: list[tuple[str, str, str, float | None]]  # benchmark, result name, peer, target ratio
     lower_is_better: bool = False
+    limit: float | None = None
     ours: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
     theirs: dict[str, list[float]] = field(default_factory=dict)
@@ -42,42 +50,63 @@ def comparisons(options, text: Path) -> list[Comparison]:
                    [("openblas", f"sgemm {m}x{k}x{n}", "OpenBLAS", 0.9)])
         for m, k, n in [(2048, 2048, 2048), (1024, 640, 2048), (4096, 640, 16384)] for kind in ("fp32", "bf16")
     ]  # fmt: skip
+    transformers, llama, blas = "transformers fp32", "llama.cpp", ("openblas", "sgemm 1024x640x2048")
+    memory = ("memory_bandwidth", "memory read", "memory read")
+    loading = [("llama_load", "load with tokenizer, first token", llama, None),
+               ("transformers_load", "load with tokenizer, first token", transformers, None)]  # fmt: skip
+    prefill = ("transformers_prefill", "prefill 1024", transformers, 1.3)
+    decode = ("transformers_decode", "decode 64 after 256", transformers)
+    harvest = ["harvest", *gguf, "--dictionaries", "22"]
+    tokenise = ["tokenize", "--tokenizer", str(options.gguf), "--text", str(text)]
     rows += [
-        Comparison("matrix–vector, fp32 weights", "GB/s", ["matvec"], "fp32_gbytes",
-                   [("memory_bandwidth", "memory read", "memory read", 0.7)]),
-        Comparison("first token from GGUF", "s", ["load", *gguf], "first_token_seconds",
-                   [("llama_load", "load with tokenizer, first token", "llama.cpp", None),
-                    ("transformers_load", "load, first token", "transformers fp32", None)], lower_is_better=True),
+        Comparison("matrix–vector, fp32 weights", "GB/s", ["matvec"], "fp32_gbytes", [(*memory, 0.7)]),
+        *first_token("GGUF", gguf, loading),
         Comparison("prefill 1,024 tokens, GGUF", "tok/s", ["prefill", *gguf], "tokens_per_second",
-                   [("transformers_prefill", "prefill 1024", "transformers fp32", 1.3),
-                    ("llama_prefill", "prefill 1024", "llama.cpp", 1.6)]),
+                   [prefill, ("llama_prefill", "prefill 1024", llama, 1.6)]),
+        Comparison("prefill 1,024 tokens, GGUF, share of sgemm", "GF/s", ["prefill", *gguf], "gflops",
+                   [(*blas, "OpenBLAS 1024×640×2048", 0.8)]),
         Comparison("decode 64 after 256, GGUF", "tok/s", ["decode", *gguf], "tokens_per_second",
-                   [("transformers_decode", "decode 64 after 256", "transformers fp32", 6.0),
-                    ("llama_decode", "decode 64 after 256", "llama.cpp", 1.0)]),
-        Comparison("harvest resid_post.9, 8 × 256", "tok/s", ["harvest", *gguf], "tokens_per_second",
-                   [("transformers_harvest", "harvest resid_post.9", "transformers fp32", 1.3)]),
-        Comparison("encode + decode, width 16k, L0 60", "tok/s", ["dictionary", "--tokens", "2048"], "tokens_per_second",
-                   [("torch_dictionary", "encode + decode 16k", "PyTorch dense", 1.8)]),
+                   [(*decode, 6.0), ("llama_decode", "decode 64 after 256", llama, 1.0)]),
+        Comparison("decode 64 after 256, GGUF, share of bandwidth", "GB/s", ["decode", *gguf], "gbytes_per_second",
+                   [(*memory, 0.7)]),
+        Comparison("harvest resid_post.9, 8 × 256", "tok/s", harvest, "tokens_per_second",
+                   [("transformers_harvest", "harvest resid_post.9", transformers, 1.3)]),
+        Comparison("harvest with 22 dictionaries (2,048 wide) encoded", "tok/s", harvest,
+                   "dictionaries_tokens_per_second", []),
+        Comparison("harvest, time that 22 dictionaries (2,048 wide) add", "of the time", harvest, "added_share", [],
+                   lower_is_better=True, limit=0.25),
+        Comparison("encode + decode, width 16k, L0 60", "tok/s", ["dictionary", "--tokens", "2048"],
+                   "tokens_per_second", [("torch_dictionary", "encode + decode 16k", "PyTorch dense", 1.8)]),
+        Comparison("tokenise English, one thread", "MB/s", tokenise, "mbytes_per_second",
+                   [("tokenizers", "tokenise, 1 thread", "tokenizers", None)], limit=20),
         Comparison("train step JumpReLU, 16k, batch 4,096, L0 60", "s", ["train"], "seconds_per_step",
                    [("torch_train", "train step JumpReLU 16k", "PyTorch dense", 6.0)], lower_is_better=True),
         Comparison("train step BatchTopK, 16k, batch 4,096, L0 60", "s", ["train", "--batch-top-k"],
                    "seconds_per_step",
                    [("torch_train", "train step BatchTopK 16k", "PyTorch dense", 6.0)], lower_is_better=True),
-        Comparison("tokenise English, one thread", "MB/s",
-                   ["tokenize", "--tokenizer", str(options.gguf), "--text", str(text)], "mbytes_per_second",
-                   [("tokenizers", "tokenise, 1 thread", "tokenizers", None)]),
     ]  # fmt: skip
     if options.hf_bf16:
         bf16 = ["--model", str(options.hf_bf16)]
         rows += [
-            Comparison("decode 64 after 256, bf16", "tok/s", ["decode", *bf16], "tokens_per_second",
-                       [("transformers_decode", "decode 64 after 256", "transformers fp32", 3.0)]),
-            Comparison("first token from bf16 safetensors", "s", ["load", *bf16], "first_token_seconds",
-                       [("transformers_load", "load, first token", "transformers fp32", None)], lower_is_better=True),
-            Comparison("prefill 1,024 tokens, bf16", "tok/s", ["prefill", *bf16], "tokens_per_second",
-                       [("transformers_prefill", "prefill 1024", "transformers fp32", 1.3)]),
+            *first_token("bf16 safetensors", bf16, loading),
+            Comparison("prefill 1,024 tokens, bf16", "tok/s", ["prefill", *bf16], "tokens_per_second", [prefill]),
+            Comparison("prefill 1,024 tokens, bf16, share of sgemm", "GF/s", ["prefill", *bf16], "gflops",
+                       [(*blas, "OpenBLAS 1024×640×2048", 0.8)]),
+            Comparison("decode 64 after 256, bf16", "tok/s", ["decode", *bf16], "tokens_per_second", [(*decode, 3.0)]),
+            Comparison("decode 64 after 256, bf16, share of bandwidth", "GB/s", ["decode", *bf16],
+                       "gbytes_per_second", [(*memory, 0.7)]),
         ]  # fmt: skip
     return [row for row in rows if not options.only or options.only in row.label]
+
+
+def first_token(source: str, model: list[str], peers: list) -> list[Comparison]:
+    """Opening a model and its tokenizer, up to the token after a short text; and the memory that takes."""
+    load = ["load", *model]
+    return [
+        Comparison(f"first token from {source}", "s", load, "first_token_seconds", peers, True, limit=1.5),
+        Comparison(f"open {source} without tokenizer", "s", load, "load_seconds", [], True),
+        Comparison(f"resident memory, {source}", "× the file", load, "resident_share", [], True, limit=1.2),
+    ]
 
 
 def gscope(options, command: list[str]) -> dict:
@@ -132,6 +161,13 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def limit(row: Comparison, value: float) -> str:
+    if row.limit is None:
+        return ""
+    met = value <= row.limit if row.lower_is_better else value >= row.limit
+    return f"{'≤' if row.lower_is_better else '≥'} {row.limit:g} {row.unit} {'met' if met else 'MISSED'}"
+
+
 def table(options, rows: list[Comparison]) -> str:
     lines = [
         f"Machine: {machine()}; {options.threads} threads; medians of {options.rounds} rounds taken in turns.",
@@ -152,6 +188,9 @@ def table(options, rows: list[Comparison]) -> str:
                 f"| {row.label} | {number(ours)} {row.unit} | {label} | {number(theirs)} {row.unit} | {ratio:.2f}× "
                 f"| {goal} | {statistics.median(row.memory):,.0f} / {row.their_memory[label]:,.0f} MB |"
             )
+        if row.limit is not None or not row.peers:
+            lines.append(f"| {row.label} | {number(ours)} {row.unit} | | | | {limit(row, ours)} | "
+                         f"{statistics.median(row.memory):,.0f} MB |")  # fmt: skip
     return "\n".join(lines)
 
 

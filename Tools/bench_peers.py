@@ -52,6 +52,9 @@ def result(name: str, peer: str, unit: str, runs: list[float]) -> dict:
 # transformers
 
 
+PROMPT = "The capital of France is"
+
+
 def load_transformers(options):
     import torch
     from transformers import AutoTokenizer, Gemma3ForCausalLM
@@ -72,13 +75,12 @@ def sequence(torch, *shape: int):
 
 @benchmark
 def transformers_load(options):
-    """Ends with the first token, because weights are mapped lazily; imports are in the warm-up."""
+    """Ends with the token after the prompt, because weights are mapped lazily; imports are in the warm-up."""
 
     def first_token(tokenizer_too: bool):
         torch, model, tokenizer = load_transformers(options)
-        if tokenizer_too:
-            tokenizer()
-        model(torch.tensor([[2]]))
+        ids = tokenizer()(PROMPT)["input_ids"] if tokenizer_too else [2] * 6
+        model(torch.tensor([ids]), logits_to_keep=1, use_cache=True)
 
     for label, tokenizer_too in [("load, first token", False), ("load with tokenizer, first token", True)]:
         work = lambda: first_token(tokenizer_too)
@@ -128,7 +130,8 @@ def transformers_harvest(options):
 
     handle = model.model.layers[HARVEST_LAYER].register_forward_hook(hook)
     tokens = HARVEST_BATCH * HARVEST_LENGTH
-    yield result(f"harvest resid_post.{HARVEST_LAYER}", "transformers fp32", "tok/s", repeated(stopped, options, tokens))
+    runs = repeated(stopped, options, tokens)
+    yield result(f"harvest resid_post.{HARVEST_LAYER}", "transformers fp32", "tok/s", runs)
     handle.remove()
     work = lambda: model.model(ids, use_cache=False, output_hidden_states=True)
     yield result("harvest all layers", "transformers fp32", "tok/s", repeated(work, options, tokens))
@@ -149,8 +152,13 @@ def load_llama(options):
 
 @benchmark
 def llama_load(options):
-    """With its tokenizer, as the format has it."""
-    runs = repeated(lambda: load_llama(options).eval([2]), options, rate=False)
+    """With its tokenizer, as the format has it; ends with the token after the prompt."""
+
+    def first_token():
+        model = load_llama(options)
+        model.eval(model.tokenize(PROMPT.encode()))
+
+    runs = repeated(first_token, options, rate=False)
     yield result("load with tokenizer, first token", "llama.cpp", "s", runs)
 
 

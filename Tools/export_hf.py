@@ -64,7 +64,8 @@ def main() -> None:
     check_equal(model, without_quantisation(model, torch.float32))
     for dtype, folder in outputs:
         without_quantisation(model, dtype).save_pretrained(folder)
-        print(json.dumps({"folder": str(folder), "dtype": str(dtype), "files": sorted(p.name for p in folder.iterdir())}))
+        files = sorted(path.name for path in folder.iterdir())
+    print(json.dumps({"folder": str(folder), "dtype": str(dtype), "files": files}))
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ class Shape:
 
 def site_names(layers: int) -> list[str]:
     """Every site in model order."""
-    return ["embed"] + [f"{kind}.{l}" for l in range(layers) for kind in ("attn_out", "mlp_in", "mlp_out", "resid_post")]
+    kinds = ("attn_out", "mlp_in", "mlp_out", "resid_post")
+    return ["embed"] + [f"{kind}.{layer}" for layer in range(layers) for kind in kinds]
 
 
 class Twin:

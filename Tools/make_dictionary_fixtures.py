@@ -2,8 +2,8 @@
 
     python Tools/make_dictionary_fixtures.py [--fixtures Tests/Fixtures]      (after make_gemma_fixtures.py)
 
-They fit the sites of gemma/causal (7 layers, width 32, heads × head_dim 64). Inputs are that model's activations over its
-prompts 0, 1 and 2 (1 and 2 for kinds of many layers), so expected.safetensors beside each dictionary holds
+They fit the sites of gemma/causal (7 layers, width 32, heads × head_dim 64). Inputs are that model's activations over
+its prompts 0, 1 and 2 (1 and 2 for kinds of many layers), so expected.safetensors beside each dictionary holds
   x [T, d_in] or [T, layers, d]     f [T, F] or [T, layers, F] (dense)     y [T, d_out] or [T, layers, d]
 computed in fp64 and stored as fp32. Every pre-activation keeps clear of its threshold, but for three planted features:
 0 sits exactly on its threshold (off: the comparison is strict), 1 is one fp32 step above it (on), 2 is zero against a
@@ -147,7 +147,9 @@ class Maker:
     def activations(self, site: str, prompts=(0, 1, 2)) -> np.ndarray:
         return np.concatenate([self.dumps[f"p{i}.{site}"] for i in prompts])
 
-    def single(self, path: str, read: str, layer: int, features: int, record: dict | None, affine: bool = False) -> None:
+    def single(
+        self, path: str, read: str, layer: int, features: int, record: dict | None, affine: bool = False
+    ) -> None:
         x, d_out = self.activations(f"{read}.{layer}"), 64 if read == "attn_out" else 32
         weights, expected = make_single(self.rng, x, d_out, features, affine)
         save(weights, self.output / path / "params.safetensors")

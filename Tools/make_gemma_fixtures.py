@@ -13,10 +13,11 @@ Each holds dumps.safetensors (but multimodal-new-keys, which shares multimodal's
   pN.tokens i32 [T], pN.logits [T, V], pN.loss [1], pN.greedy i32 [16], pN.<site> [T, width] from transformers, fp32.
 `causal` and `causal-bf16` hold gradients.safetensors (prompt 0, computed in fp64, stored fp32):
   cotangent.<case>                       the vector for cases that start at a site
-  grad.<mode>.<case>.<site> [T, width]   d scalar / d site, for every earlier site; modes exact, frozen, frozen_mlp_blocked
-                                         (the last for cases a and c only; mlp_in is zero there and left out)
+  grad.<mode>.<case>.<site> [T, width]   d scalar / d site, for every earlier site; modes exact, frozen,
+                                         frozen_mlp_blocked (cases a and c only; mlp_in is zero there and left out)
   the metadata field `cases` describes each case in JSON.
-`causal` holds interventions.safetensors: iv.<name>.logits [T, V] of prompt 0, described by the metadata field `interventions`.
+`causal` holds interventions.safetensors: iv.<name>.logits [T, V] of prompt 0, described by the metadata field
+`interventions`.
 configs/ holds configurations alone, shaped like the hub's for the five sizes (missing fields included).
 """
 
@@ -177,7 +178,8 @@ def make_causal(folder: Path, config: Gemma3TextConfig, dtype: torch.dtype, seed
     tag(folder)
     model = load_fp32(Gemma3ForCausalLM, folder)
     twin = Twin(Shape.of(model.config), text_weights(model), torch.float64)
-    save(dump(model, model.model, twin, seed), folder / "dumps.safetensors", embed_scale="fp32 square root of hidden_size")
+    dumps = dump(model, model.model, twin, seed)
+    save(dumps, folder / "dumps.safetensors", embed_scale="fp32 square root of hidden_size")
     tokens = prompts(config.vocab_size, seed)[0]
     tensors, described = gradients(twin, tokens, cases)
     save(tensors, folder / "gradients.safetensors", cases=described)

@@ -135,7 +135,9 @@ def add_vocabulary(writer: gguf.GGUFWriter, size: int) -> None:
     writer.add_add_space_prefix(False)
 
 
-def make_model(path: Path, config: Gemma3TextConfig, weights: dict[str, np.ndarray], quantised: bool) -> dict[str, np.ndarray]:
+def make_model(
+    path: Path, config: Gemma3TextConfig, weights: dict[str, np.ndarray], quantised: bool
+) -> dict[str, np.ndarray]:
     """Writes the model and returns the weights that a reader gets back, under Hugging Face's names."""
     writer, stored = gguf.GGUFWriter(path, "gemma3"), {}
     writer.add_name("tiny")

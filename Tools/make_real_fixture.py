@@ -2,8 +2,8 @@
 
     python Tools/make_real_fixture.py folder-fp32
 
-`folder-fp32` is the export of the GGUF that `make demo` fetches (export_hf.py). The texts are ordinary English, code, another
-script, and one longer than the sliding window, so that cached and windowed attention are met at full size.
+`folder-fp32` is the export of the GGUF that `make demo` fetches (export_hf.py). The texts are ordinary English, code,
+another script, and one longer than the sliding window, so that cached and windowed attention are met at full size.
 """
 
 import argparse

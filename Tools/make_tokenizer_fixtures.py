@@ -4,6 +4,13 @@
 
 `--real` names the tokenizer.json of a Gemma 3 (Tools/export_hf.py writes one from a GGUF); without it
 real-goldens.json is left as it is. Needs tokenizers, transformers and gguf. The same input gives the same files.
+
+tiny.json, tiny.gguf       one small vocabulary of Gemma's structure in both formats
+scrambled.json             its merges in an order that no vocabulary implies, some left out
+*-goldens.json             `vocabulary`: FNV-1a of all pieces, each with a zero byte after it
+                           `texts`: ids without <bos>, and `as_text` where special tokens taken as text differ
+                           `long`: texts of a megabyte without a space by recipe, with count and FNV-1a of the ids
+                           `invalid`: bytes that are not UTF-8, repaired; `chats`: conversations as rendered
 """
 
 import argparse
@@ -195,6 +202,49 @@ INVALID = [
 ]
 
 
+# Seed, alphabet and length in characters of texts that have no space; the alphabets repeat for other frequencies.
+LONG = [(1, "etaoinshrdlu漢字é", 900_000), (2, "ab", 1_000_000), (3, "aaab\n>/<é\u2581", 800_000)]
+
+
+def seeded_letters(seed: int, alphabet: str, count: int) -> str:
+    """As SeededRandom of the tests (SplitMix64) chooses them."""
+    mask = (1 << 64) - 1
+    state = (seed * 0x9E3779B97F4A7C15 + 0x123456789ABCDEF1) & mask
+    letters = []
+    for _ in range(count):
+        state = (state + 0x9E3779B97F4A7C15) & mask
+        z = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+        letters.append(alphabet[(z ^ (z >> 31)) % len(alphabet)])
+    return "".join(letters)
+
+
+def fnv(data: bytes) -> str:
+    """FNV-1a of 64 bits, in hexadecimal."""
+    value = 0xCBF29CE484222325
+    for byte in data:
+        value = ((value ^ byte) * 0x100000001B3) & ((1 << 64) - 1)
+    return f"{value:016x}"
+
+
+def long_goldens(tokenizer: Tokenizer) -> list[dict]:
+    goldens = []
+    for seed, alphabet, scalars in LONG:
+        text = seeded_letters(seed, alphabet, scalars)
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        goldens.append(
+            {
+                "seed": seed,
+                "alphabet": alphabet,
+                "scalars": scalars,
+                "bytes": len(text.encode()),
+                "count": len(ids),
+                "hash": fnv(b"".join(i.to_bytes(4, "little") for i in ids)),
+            }
+        )
+    return goldens
+
+
 def derived_merges(vocabulary: list[str]) -> list[tuple[str, str]]:
     """Every way to cut a piece into two pieces, in order of the pieces, the longer left part first."""
     known = set(vocabulary)
@@ -380,7 +430,15 @@ def goldens(tokenizer: Tokenizer) -> dict:
         invalid.append(
             {"hex": data.hex(), "text": repaired, "ids": tokenizer.encode(repaired, add_special_tokens=False).ids}
         )
-    return {"version": VERSION, "texts": texts, "invalid": invalid, "chats": chat_goldens(tokenizer)}
+    pieces = [tokenizer.id_to_token(i) for i in range(tokenizer.get_vocab_size())]
+    return {
+        "version": VERSION,
+        "vocabulary": fnv(b"".join(piece.encode() + b"\0" for piece in pieces)),
+        "long": long_goldens(tokenizer),
+        "texts": texts,
+        "invalid": invalid,
+        "chats": chat_goldens(tokenizer),
+    }
 
 
 def write(name: str, value: dict) -> None:

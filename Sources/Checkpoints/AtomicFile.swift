@@ -1,20 +1,24 @@
 public import Foundation
 
-/// A file that appears whole or not at all: it is filled under a temporary name in the folder of its destination, synced
-/// to disk and then renamed into place, replacing what was there. Dropped without `commit()` it leaves nothing behind.
+/// A file that appears whole or not at all: it is filled under a temporary name in the folder of its destination,
+/// synced to disk and then renamed into place, replacing what was there. Dropped without `commit()` it leaves nothing
+/// behind. A symbolic link is followed: what it points to is replaced.
 public final class AtomicFile {
   /// The destination.
   public let url: URL
+  /// Where `url` leads once symbolic links are followed.
+  private let destination: String
   private let temporary: String
   private var descriptor: Int32
   private var isCommitted = false
 
   /// Opens a temporary file beside `url`.
   /// - Parameter byteCount: bytes about to be written, refused at once when the disk has less room.
-  /// - Throws: `CheckpointError.unwritable`.
+  /// - Throws: `CheckpointError.unwritable`, also when `url` is a folder, a device or anything else but a regular file.
   public init(_ url: URL, byteCount: Int = 0) throws {
     self.url = url
-    let folder = url.deletingLastPathComponent().path
+    destination = try Self.resolved(url.path, file: url.path)
+    let folder = Self.folder(of: destination)
     let tag = String(UInt64.random(in: .min ... .max), radix: 16)
     temporary = URL(filePath: folder).appending(path: ".partial-\(tag)").path
     descriptor = -1
@@ -40,23 +44,44 @@ public final class AtomicFile {
   ///   new name, could not be synced).
   public func commit() throws {
     guard fsync(descriptor) == 0 else { throw Self.failure(url.path, errno) }
-    guard rename(temporary, url.path) == 0 else { throw Self.failure(url.path, errno) }
+    guard rename(temporary, destination) == 0 else { throw Self.failure(url.path, errno) }
     isCommitted = true
     close(descriptor)
-    try Self.syncFolder(of: url)
+    try Self.syncFolder(Self.folder(of: destination), file: url.path)
   }
 
   /// The rename itself reaches the disk only when the folder is synced.
-  private static func syncFolder(of url: URL) throws {
-    let folder = open(url.deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
-    guard folder >= 0 else { throw failure(url.path, errno) }
+  private static func syncFolder(_ path: String, file: String) throws {
+    let folder = open(path, O_RDONLY | O_CLOEXEC)
+    guard folder >= 0 else { throw failure(file, errno) }
     defer { close(folder) }
     // Some network file systems cannot sync a folder and say EINVAL; there the rename is as durable as it gets.
-    guard fsync(folder) == 0 || errno == EINVAL || errno == ENOTSUP else { throw failure(url.path, errno) }
+    guard fsync(folder) == 0 || errno == EINVAL || errno == ENOTSUP else { throw failure(file, errno) }
   }
 
-  /// A disk without room is better found before an hour of writing than after; a file system that reports no size at all
-  /// is taken at its word when the write fails.
+  private static func folder(of path: String) -> String { URL(filePath: path).deletingLastPathComponent().path }
+
+  /// Where `path` leads, symbolic links followed, also one whose target is yet to be made. A rename replaces whatever
+  /// it meets, so anything but a regular file is refused here.
+  private static func resolved(_ path: String, file: String) throws -> String {
+    var status = stat()
+    guard stat(path, &status) == 0 else {
+      guard errno == ENOENT else { throw failure(file, errno) }
+      guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else { return path }
+      return try resolved(target.hasPrefix("/") ? target : folder(of: path) + "/" + target, file: file)
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw CheckpointError.unwritable(file: file, reason: "is a directory")
+    default: throw CheckpointError.unwritable(file: file, reason: "is not a regular file")
+    }
+    guard let real = realpath(path, nil) else { throw failure(file, errno) }
+    defer { free(real) }
+    return String(cString: real)
+  }
+
+  /// A disk without room is better found before an hour of writing than after; a file system that reports no size at
+  /// all is taken at its word when the write fails.
   private static func checkRoom(for byteCount: Int, in folder: String, file: String) throws {
     guard byteCount > 0 else { return }
     var status = statvfs()

@@ -23,28 +23,18 @@ public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible
     switch self {
     case .unreadable(let file, let reason): "\(file): \(reason)"
     case .unwritable(let file, let reason): "\(file): cannot be written: \(reason)"
-    case .malformed(let file, let reason): "\(file): \(Self.clipped(reason))"
+    case .malformed(let file, let reason): "\(file): \(reason.clipped)"
     case .invalidTensor(let file, let tensor, let reason):
-      "\(file): tensor '\(Self.clipped(tensor))': \(Self.clipped(reason))"
-    case .missingTensor(let file, let tensor): "\(file): no tensor '\(Self.clipped(tensor))'"
+      "\(file): tensor '\(tensor.clipped)': \(reason.clipped)"
+    case .missingTensor(let file, let tensor): "\(file): no tensor '\(tensor.clipped)'"
     case .unsupported(let file, let tensor, let found, let expected):
-      "\(file): tensor '\(Self.clipped(tensor))': \(Self.clipped(found)) is not supported, expected \(expected)"
+      "\(file): tensor '\(tensor.clipped)': \(found.clipped) is not supported, expected \(expected)"
     case .missingKey(let file, let key, let expected):
-      "\(file): no metadata key '\(Self.clipped(key))', expected \(expected)"
+      "\(file): no metadata key '\(key.clipped)', expected \(expected)"
     case .wrongType(let file, let key, let expected, let found):
-      "\(file): metadata key '\(Self.clipped(key))' is \(found), expected \(expected)"
+      "\(file): metadata key '\(key.clipped)' is \(found), expected \(expected)"
     case .outOfMemory(let file, let tensor, let bytes):
-      "\(file): tensor '\(Self.clipped(tensor))': out of memory: \(bytes) bytes could not be allocated"
+      "\(file): tensor '\(tensor.clipped)': out of memory: \(bytes) bytes could not be allocated"
     }
-  }
-
-  /// Names come from files: they may be megabytes long, or steer the terminal they are shown on. A message shows their
-  /// beginning, without control characters.
-  private static func clipped(_ text: String) -> String {
-    var shown = ""
-    for scalar in text.unicodeScalars.prefix(500) {
-      shown.unicodeScalars.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar)
-    }
-    return text.unicodeScalars.dropFirst(500).isEmpty ? shown : shown + "…"
   }
 }

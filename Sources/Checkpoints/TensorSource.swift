@@ -11,6 +11,9 @@ public protocol TensorSource: Sendable {
   var names: [String] { get }
   /// Whether a tensor `name` is there.
   func contains(_ name: String) -> Bool
+  /// The file that holds a tensor, as it appears in errors.
+  /// - Throws: `CheckpointError.missingTensor`.
+  func path(of name: String) throws -> String
   /// What the source says of a tensor, without touching its elements.
   /// - Throws: `CheckpointError.missingTensor`.
   func info(_ name: String) throws -> TensorInfo

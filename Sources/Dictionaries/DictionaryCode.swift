@@ -23,12 +23,16 @@ public struct DictionaryCode: Sendable, Equatable {
   /// Active features of token `row`, all layers together.
   public func activeCount(inRow row: Int) -> Int { layers.reduce(0) { $0 + $1.entries(ofRow: row).count } }
 
-  /// A feature that is on: which read it belongs to, its index within that read, its activation.
+  /// A feature that is on.
   public struct Active: Sendable, Hashable {
+    /// The read it belongs to, from 0.
     public let read: Int
+    /// Its index within that read.
     public let feature: Int
+    /// How strongly it is on, above 0.
     public let activation: Float
 
+    /// A feature and its activation.
     public init(read: Int, feature: Int, activation: Float) {
       self.read = read
       self.feature = feature

@@ -7,14 +7,19 @@ public import Sites
 /// Keys: `type`, `hf_hook_point_in`, `hf_hook_point_out`, `width` (features of all layers together), `model_name`,
 /// `architecture` (only `jump_relu`), `l0`, `affine_connection`. Others are ignored.
 public struct DictionaryConfiguration: Equatable, Sendable {
+  /// `type`.
   public var kind: DictionaryKind?
+  /// `hf_hook_point_in`: what is read.
   public var reads: HookPoint?
+  /// `hf_hook_point_out`: what is written.
   public var writes: HookPoint?
+  /// `width`: features of all layers together.
   public var totalWidth: Int?
-  /// As normalised by `normalisedModelName`.
+  /// `model_name`, as normalised by `normalisedModelName`.
   public var modelName: String?
-  /// The L0 that training aimed at, per token, summed over layers.
+  /// `l0`: the L0 that training aimed at, per token, summed over layers.
   public var targetL0: Double?
+  /// `affine_connection`: whether a linear map of the input is added to what is written.
   public var isAffine: Bool?
   /// Whether the weights are in the compact form of this program (`"format":"gemmascope-compact"`): see `CompactForm`.
   public var isCompact = false

@@ -1,3 +1,5 @@
+import Checkpoints
+
 /// A dictionary or suite that cannot be used as asked.
 public enum DictionaryError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A folder or file that is missing or holds something else.
@@ -27,13 +29,13 @@ public enum DictionaryError: Error, Equatable, Sendable, CustomStringConvertible
 
   public var description: String {
     switch self {
-    case .file(let path, let reason): "\(path): \(clipped(reason))"
-    case .configuration(let path, let key, let reason): "\(path): '\(key)' \(clipped(reason))"
+    case .file(let path, let reason): "\(path): \(reason.clipped)"
+    case .configuration(let path, let key, let reason): "\(path): '\(key.clipped)' \(reason.clipped)"
     case .contradiction(let path, let configuration, let files):
       "\(path): the configuration says \(configuration), but the files hold \(files)"
     case .missingTensor(let path, let name): "\(path): tensor '\(name)' is missing"
     case .unexpectedTensor(let path, let name, let known):
-      "\(path): unexpected tensor '\(clipped(name))'; known are \(known.joined(separator: ", "))"
+      "\(path): unexpected tensor '\(name.clipped)'; known are \(known.joined(separator: ", "))"
     case .tensor(let path, let name, let expected, let found):
       "\(path): tensor '\(name)': expected \(expected), found \(found)"
     case .unknownSite(let path):
@@ -45,12 +47,14 @@ public enum DictionaryError: Error, Equatable, Sendable, CustomStringConvertible
     case .input(let operation, let expected, let found): "\(operation): expected \(expected), found \(found)"
     case .selection(let suite, let wanted, let candidates, let matches):
       "\(suite): \(matches == 0 ? "no dictionary" : "\(matches) dictionaries") for \(wanted); "
-        + (matches == 0 ? "there are:" : "choose one of:") + candidates.map { "\n  " + $0 }.joined()
+        + (matches == 0 ? "there are:" : "choose one of:") + Self.listed(candidates)
     }
   }
-}
 
-/// Texts taken from files may be megabytes long; a message shows their beginning.
-private func clipped(_ text: String) -> String {
-  text.utf8.count <= 400 ? text : String(decoding: text.utf8.prefix(300), as: UTF8.self) + "…"
+  /// A line for each of the first candidates.
+  private static func listed(_ candidates: [String]) -> String {
+    let most = 20
+    let more = candidates.count > most ? "\n  … and \(candidates.count - most) more" : ""
+    return candidates.prefix(most).map { "\n  " + $0.clipped }.joined() + more
+  }
 }

@@ -2,25 +2,32 @@ import Foundation
 import Sites
 
 extension DictionaryLayout {
-  /// Kind and sites, from the caller's site, the configuration, or the path, in that order.
+  /// Kind and sites, from the caller's site, the configuration, the path, or what a suite says, in that order.
   /// - Throws: `DictionaryError.unknownSite`, `.site`, `.contradiction`, `.configuration`.
-  func resolve(site: Site?) throws -> (kind: DictionaryKind, reads: [Site], writes: [Site]) {
-    let kind = try resolveKind(site: site)
+  func resolve(site: Site?, entry: Suite.Entry?) throws -> (kind: DictionaryKind, reads: [Site], writes: [Site]) {
+    let kind = try resolveKind(site: site, entry: entry)
+    // Before anything else, since sites of another kind would fail in ways that do not tell why.
+    if let entry, entry.kind != kind {
+      throw entry.contradiction(path: url.path, "kind \(entry.kind.rawValue)", kind.rawValue)
+    }
     let usesLayerFiles = files.contains { $0.lastPathComponent.hasPrefix("params_layer_") }
     guard kind.isMultiLayer == usesLayerFiles else {
       throw DictionaryError.contradiction(
         path: url.path, configuration: "type '\(kind.rawValue)'",
         files: usesLayerFiles ? "params_layer files" : "one file for one layer")
     }
-    let (reads, writes) = try site.map { try overriding($0, kind) } ?? stated(kind)
+    let (reads, writes) = try site.map { try overriding($0, kind) } ?? stated(kind, entry)
     try check(kind, reads, writes)
     return (kind, reads, writes)
   }
 
-  private func resolveKind(site: Site?) throws -> DictionaryKind {
+  private func resolveKind(site: Site?, entry: Suite.Entry?) throws -> DictionaryKind {
     if let kind = configuration.kind ?? hints.kind { return kind }
     if let site { return site.kind == .mlpIn ? .transcoder : .sae }
-    guard let reads = configuration.reads else { throw DictionaryError.unknownSite(path: url.path) }
+    guard let reads = configuration.reads else {
+      guard let entry else { throw DictionaryError.unknownSite(path: url.path) }
+      return entry.kind
+    }
     let sameSite = configuration.writes.map { $0 == reads } ?? (reads.kind != .mlpIn)
     switch reads.layers {
     case .one: return sameSite ? .sae : .transcoder
@@ -43,8 +50,11 @@ extension DictionaryLayout {
     }
   }
 
-  private func stated(_ kind: DictionaryKind) throws -> ([Site], [Site]) {
-    guard let reads = configuration.reads ?? hints.reads else { throw DictionaryError.unknownSite(path: url.path) }
+  private func stated(_ kind: DictionaryKind, _ entry: Suite.Entry?) throws -> ([Site], [Site]) {
+    guard let reads = configuration.reads ?? hints.reads else {
+      guard let entry else { throw DictionaryError.unknownSite(path: url.path) }
+      return (entry.reads, entry.writes)
+    }
     let list = reads.sites(layerCount: files.count)
     if let writes = configuration.writes { return (list, writes.sites(layerCount: files.count)) }
     if configuration.reads == nil, let writes = hints.writes { return (list, writes.sites(layerCount: files.count)) }

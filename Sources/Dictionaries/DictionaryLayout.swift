@@ -24,7 +24,8 @@ struct DictionaryLayout {
   /// The largest `config.json` read; a real one takes 250 bytes.
   static let mostConfigurationBytes = 1 << 20
 
-  /// - Throws: `DictionaryError.file` when `url` is no dictionary or lacks a layer's file, `DictionaryError.configuration`.
+  /// - Throws: `DictionaryError.file` when `url` is no dictionary or lacks a layer's file,
+  ///   `DictionaryError.configuration`.
   init(_ url: URL) throws {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {

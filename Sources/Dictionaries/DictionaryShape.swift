@@ -15,9 +15,10 @@ public enum DictionaryKind: String, CaseIterable, Sendable, Codable {
   public var isMultiLayer: Bool { self == .crosscoder || self == .clt }
 }
 
-/// What a dictionary reads and writes, and how wide it is. One description for all four kinds: a single-layer dictionary
-/// has one read and one write.
+/// What a dictionary reads and writes, and how wide it is. One description for all four kinds: a single-layer
+/// dictionary has one read and one write.
 public struct DictionaryShape: Hashable, Sendable {
+  /// Which of the four kinds.
   public let kind: DictionaryKind
   /// Sites read, ascending: read i has its own encoder and its own features.
   public let reads: [Site]
@@ -34,6 +35,7 @@ public struct DictionaryShape: Hashable, Sendable {
 
   /// Features of all reads together: `width` in `config.json`. Cannot overflow: the loader checked it.
   public var totalWidth: Int { width * reads.count }
+  /// Whether it reads several layers.
   public var isMultiLayer: Bool { kind.isMultiLayer }
 }
 

@@ -9,8 +9,9 @@ public struct DictionaryStatistics: Sendable, Equatable {
   public let tokens: Int
   /// Mean active features a token, summed over the layers read; nil without tokens.
   public let l0: Double?
-  /// Fraction of variance unexplained over all writes: Σ‖y − ŷ‖² / Σ‖y − ȳ‖², where ȳ is the mean of `y` over the tokens
-  /// counted (for each write its own). Nil where the variance is zero: fewer than two tokens, or constant activations.
+  /// Fraction of variance unexplained over all writes: Σ‖y − ŷ‖² / Σ‖y − ȳ‖², where ȳ is the mean of `y` over the
+  /// tokens counted (for each write its own). Nil where the variance is zero: fewer than two tokens, or constant
+  /// activations.
   public let fvu: Double?
   /// The same for each write alone.
   public let fvuByWrite: [Double?]

@@ -37,24 +37,35 @@ final class MaximumActivations: Sendable {
     return value.flatMap { $0 > 0 && $0.isFinite ? $0 : nil }
   }
 
+  var trainingFile: URL { folder.appending(path: "training.json") }
+
+  /// The largest `training.json` read: a number takes at most about 24 characters, and the rest of the file is small.
+  var mostTrainingBytes: Int {
+    let limit = shape.totalWidth.multipliedReportingOverflow(by: 32)
+    return limit.overflow ? .max : max(limit.partialValue, 1 << 24)
+  }
+
   private func open() throws -> Source {
     let examples = folder.appending(path: "examples.safetensors")
-    if !shape.isMultiLayer, FileManager.default.fileExists(atPath: examples.path) {
-      let activations = try SafetensorsFile(examples).tensor("activations")
-      guard activations.shape.count == 2, activations.shape[0] == shape.width else {
-        throw DictionaryError.tensor(
-          path: examples.path, name: "activations", expected: "shape [\(shape.width), examples]",
-          found: "\(activations.shape)")
-      }
-      return .examples(activations)
+    if !shape.isMultiLayer, FileManager.default.fileExists(atPath: examples.path) { return try open(examples) }
+    guard FileManager.default.fileExists(atPath: trainingFile.path) else { return .none }
+    return try readJSON(trainingFile, limit: mostTrainingBytes) { try numbers($0, path: trainingFile.path) }
+  }
+
+  private func open(_ examples: URL) throws -> Source {
+    let name = "activations"
+    let file = try SafetensorsFile(examples)
+    let info = try file.info(name)
+    func failure(_ expected: String, _ found: String) -> DictionaryError {
+      .tensor(path: examples.path, name: name, expected: expected, found: found)
     }
-    let training = folder.appending(path: "training.json")
-    guard FileManager.default.fileExists(atPath: training.path) else { return .none }
-    // A number takes at most about 24 characters; the rest of the file is small.
-    let limit = shape.totalWidth.multipliedReportingOverflow(by: 32)
-    return try readJSON(training, limit: limit.overflow ? .max : max(limit.partialValue, 1 << 24)) {
-      try numbers($0, path: training.path)
+    guard info.shape.count == 2, info.shape[0] == shape.width else {
+      throw failure("shape [\(shape.width), examples]", "\(info.shape)")
     }
+    guard let dtype = info.dtype, [.f32, .bf16, .f16, .f64].contains(dtype) else {
+      throw failure("f32, bf16 or f16", info.typeName)
+    }
+    return .examples(try file.tensor(name))
   }
 
   private func numbers(_ bytes: UnsafeRawBufferPointer, path: String) throws -> Source {
@@ -64,6 +75,9 @@ final class MaximumActivations: Sendable {
     do {
       try scanner.object { name, scanner in
         guard name == key else { return try scanner.skipValue() }
+        guard lists == nil else {
+          throw DictionaryError.configuration(path: path, key: key, reason: "stands there twice")
+        }
         var read: [[Float]] = []
         if shape.isMultiLayer {
           try scanner.array { try read.append(Self.list(&$0, limit: shape.width)) }
@@ -93,7 +107,9 @@ final class MaximumActivations: Sendable {
         try scanner.null()
         values.append(0)
       } else {
-        values.append(Float(try scanner.double()))
+        let value = Float(try scanner.double())
+        guard value.isFinite, value >= 0 else { throw scanner.error("expected numbers from 0 that fp32 holds") }
+        values.append(value)
       }
     }
     return values

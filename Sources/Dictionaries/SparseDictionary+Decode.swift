@@ -3,8 +3,8 @@ public import Tensors
 extension SparseDictionary {
   /// Reconstructs every write: [tokens, outputWidth] for each of `shape.writes`.
   ///
-  /// Write j sums reads i ≤ j at place j of the decoder's (absolute) axis of writes; what a file may hold for j < i is not
-  /// read. Decoder rows of features that are not active are not read either.
+  /// Write j sums reads i ≤ j at place j of the decoder's (absolute) axis of writes; what a file may hold for j < i is
+  /// not read. Decoder rows of features that are not active are not read either.
   /// - Parameter inputs: what was encoded; needed by an affine dictionary, which adds `x @ affine_skip_connection`.
   /// - Throws: `DictionaryError.input`, `TensorError`.
   public func decode(_ code: DictionaryCode, inputs: [Tensor]? = nil) throws -> [Tensor] {

@@ -15,6 +15,9 @@ extension SparseDictionary {
     guard !readsNormWithoutGain else {
       throw failure("it reads the norm before the MLP without its gain (Gemma Scope 1), which no site holds")
     }
+    guard !readsUnscaledEmbeddings else {
+      throw failure("it was trained on unscaled embeddings (Gemma Scope 1), while embed holds them times √width")
+    }
     for (sites, width, verb) in [(shape.reads, shape.inputWidth, "reads"), (shape.writes, shape.outputWidth, "writes")]
     {
       for site in sites {
@@ -33,8 +36,8 @@ extension SparseDictionary {
     }
   }
 
-  /// A sentence for the user when the dictionary was trained on another model than `model` (its pretrained sibling, say):
-  /// allowed, but its figures do not carry over. Nil when they agree or nothing is known.
+  /// A sentence for the user when the dictionary was trained on another model than `model` (its pretrained sibling,
+  /// say): allowed, but its figures do not carry over. Nil when they agree or nothing is known.
   public func weightsWarning(model: String?) -> String? {
     guard let mine = modelName, let model, mine != normalisedModelName(model) else { return nil }
     return "dictionary '\(name)' was trained on \(mine), not on \(normalisedModelName(model))"

@@ -8,8 +8,8 @@ public import Tensors
 ///
 ///     pre = x @ w_enc + b_enc;   f = pre where pre > threshold and pre > 0, else 0;   y = f @ w_dec + b_dec
 ///
-/// plus `x @ affine_skip_connection` where there is one. In multi-layer kinds every read has its own encoder, and write j
-/// sums the decoders of the reads i ≤ j; `b_dec` is added once per write.
+/// plus `x @ affine_skip_connection` where there is one. In multi-layer kinds every read has its own encoder, and write
+/// j sums the decoders of the reads i ≤ j; `b_dec` is added once per write.
 ///
 /// Opening maps the files and reads their small vectors. Matrices are read where they are used: one layer's encoder to
 /// encode, the decoder rows of active features to decode. A dictionary larger than memory therefore opens at once and
@@ -25,20 +25,25 @@ public final class SparseDictionary: Sendable {
   public let name: String
   /// The folder, or the npz file.
   public let url: URL
+  /// What it reads and writes, and how wide it is.
   public let shape: DictionaryShape
   /// What `config.json` says; without one, nothing.
   public let configuration: DictionaryConfiguration
   /// Model it was trained on as Hugging Face names it, from the configuration or else the path.
   public let modelName: String?
-  /// Width and L0 as the folder's name gives them (`16k`, `small`).
+  /// Width as the folder's name gives it (`16k`).
   public let widthLabel: String?
+  /// L0 as the folder's name gives it (`small`).
   public let l0Label: String?
   /// A Gemma Scope 1 transcoder reads the norm before the MLP without its gain, which no site holds.
   public let readsNormWithoutGain: Bool
+  /// A Gemma Scope 1 dictionary of the embeddings reads them as the table has them; the site `embed` holds them scaled.
+  public let readsUnscaledEmbeddings: Bool
   /// Bytes of all weights as stored.
   public let byteCount: Int
   /// Whether matrices are fetched for each use and given back after it.
   public let isStreamed: Bool
+  /// What encodes and decodes.
   public let backend: any Backend
 
   let files: [LayerFile]
@@ -52,15 +57,19 @@ public final class SparseDictionary: Sendable {
   /// - Parameters:
   ///   - url: a folder in Gemma Scope 2's layout (`params.safetensors`, or `params_layer_i.safetensors` for i = 0 …), a
   ///     folder with `params.npz`, or such a file itself.
-  ///   - site: stands in for what configuration and path say, for single-layer kinds: the site read (and written); for a
-  ///     transcoder `mlp_in.N` or `mlp_out.N`.
-  ///   - residentLimit: bytes of weights above which the dictionary is streamed. Half of this machine's memory when nil.
+  ///   - site: stands in for what configuration and path say, for single-layer kinds: the site read (and written); for
+  ///     a transcoder `mlp_in.N` or `mlp_out.N`.
+  ///   - entry: what a suite says of it. It fills in what configuration and path leave open, and must agree with what
+  ///     is found.
+  ///   - residentLimit: bytes of weights above which the dictionary is streamed. Half of this machine's memory when
+  ///     nil.
   /// - Throws: `DictionaryError`, `CheckpointError`, `TensorError`.
   public init(
-    contentsOf url: URL, name: String? = nil, site: Site? = nil, backend: any Backend, residentLimit: Int? = nil
+    contentsOf url: URL, name: String? = nil, site: Site? = nil, entry: Suite.Entry? = nil, backend: any Backend,
+    residentLimit: Int? = nil
   ) throws {
     let layout = try DictionaryLayout(url)
-    let (kind, reads, writes) = try layout.resolve(site: site)
+    let (kind, reads, writes) = try layout.resolve(site: site, entry: entry)
     files = try layout.files.map { try LayerFile($0, format: layout.format) }
     let count = kind.isMultiLayer ? writes.count : nil
     layers = try zip(files, layout.files).enumerated().map { read, pair in
@@ -74,7 +83,7 @@ public final class SparseDictionary: Sendable {
     isStreamed = byteCount > residentLimit ?? Int(clamping: ProcessInfo.processInfo.physicalMemory / 2)
     placed = isStreamed ? nil : try layers.map { try DictionaryLayer($0, on: backend) }
     maxima = MaximumActivations(folder: layout.folder, shape: shape)
-    self.name = name ?? layout.defaultName
+    self.name = name ?? entry?.name ?? layout.defaultName
     self.url = url
     self.backend = backend
     configuration = layout.configuration
@@ -82,6 +91,8 @@ public final class SparseDictionary: Sendable {
     widthLabel = layout.hints.widthLabel
     l0Label = layout.hints.l0Label
     readsNormWithoutGain = layout.format == .gemmaScope1 && kind == .transcoder
+    readsUnscaledEmbeddings = layout.format == .gemmaScope1 && reads == [.embed]
+    if let entry { try checkAgreement(entry) }
   }
 
   /// The L0 it was trained for (summed over layers), or measured to have in Gemma Scope 1's path.

@@ -33,19 +33,43 @@ private struct SuiteParser {
     .configuration(path: path, key: key, reason: reason)
   }
 
+  /// Reads an object; its keys stand there once, and JSON of the wrong type is a fault of the key it belongs to.
+  /// - Parameter place: what comes before a key's name in messages.
+  private func object(
+    _ scanner: inout JSONScanner, _ place: String = "", _ member: (String, String, inout JSONScanner) throws -> Void
+  ) throws {
+    var seen: Set<String> = []
+    try scanner.object { key, scanner in
+      let name = place + key
+      guard seen.insert(key).inserted else { throw failure(name, "stands there twice") }
+      try named(name) { try member(key, name, &scanner) }
+    }
+  }
+
+  private func named<Result>(_ key: String, _ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch let error as JSONError {
+      throw failure(key, "cannot be read: \(error)")
+    }
+  }
+
   func parse(_ bytes: UnsafeRawBufferPointer) throws -> (Suite.Model, [Suite.Entry]) {
     var schema: Int?
     var model: Suite.Model?
     var entries: [Suite.Entry]?
     var scanner = JSONScanner(bytes)
     do {
-      try scanner.object { key, scanner in
+      try object(&scanner) { key, _, scanner in
         switch key {
         case "schema": schema = try scanner.integer()
         case "model": model = try self.model(&scanner)
         case "dictionaries":
           var list: [Suite.Entry] = []
-          try scanner.array { try list.append(entry(&$0, number: list.count)) }
+          try scanner.array { scanner in
+            let place = "dictionaries[\(list.count)]"
+            list.append(try named(place) { try entry(&scanner, place) })
+          }
           entries = list
         default: try scanner.skipValue()
         }
@@ -67,7 +91,7 @@ private struct SuiteParser {
   private func model(_ scanner: inout JSONScanner) throws -> Suite.Model {
     var name: String?
     var sha256: String?
-    try scanner.object { key, scanner in
+    try object(&scanner, "model.") { key, _, scanner in
       switch key {
       case "name": name = try scanner.string()
       case "sha256":
@@ -93,10 +117,9 @@ private struct SuiteParser {
     var card: [String: Double] = [:]
   }
 
-  private func entry(_ scanner: inout JSONScanner, number: Int) throws -> Suite.Entry {
+  private func entry(_ scanner: inout JSONScanner, _ number: String) throws -> Suite.Entry {
     var draft = Draft()
-    try scanner.object { key, scanner in
-      let place = "dictionaries[\(number)].\(key)"
+    try object(&scanner, number + ".") { key, place, scanner in
       if try scanner.peek() == .null { return try scanner.null() }
       switch key {
       case "name": draft.name = try scanner.string()
@@ -108,16 +131,25 @@ private struct SuiteParser {
       case "sites":
         var sites: [Site] = []
         try scanner.array { try sites.append(site($0.string(), place)) }
+        guard !sites.isEmpty else { throw failure(place, "is empty; expected the sites read, then those written") }
+        guard Set(sites).count == sites.count else { throw failure(place, "names a site twice") }
         draft.sites = sites
-      case "width": draft.width = try scanner.integer()
-      case "l0": draft.l0 = try scanner.double()
+      case "width":
+        let width = try scanner.integer()
+        guard width > 0 else { throw failure(place, "is \(width); expected a positive number of features") }
+        draft.width = width
+      case "l0":
+        let l0 = try scanner.double()
+        guard l0.isFinite, l0 >= 0 else { throw failure(place, "is \(l0); expected a number of features from 0") }
+        draft.l0 = l0
       case "affine": draft.isAffine = try scanner.bool()
-      case "card": draft.card = try card(&scanner)
+      case "card":
+        draft.card = try DictionaryCard(&scanner) { failure("\(place).\($0)", $1) }.figures
       default: try scanner.skipValue()
       }
     }
     func required<Value>(_ value: Value?, _ key: String) throws -> Value {
-      guard let value else { throw failure("dictionaries[\(number)].\(key)", "is missing") }
+      guard let value else { throw failure("\(number).\(key)", "is missing") }
       return value
     }
     let path = try required(draft.path, "path")
@@ -142,22 +174,5 @@ private struct SuiteParser {
       throw failure(place, "is '\(text)'; expected a path below the suite's folder")
     }
     return text
-  }
-
-  /// The numbers of a card; whatever else it tells is for people.
-  private func card(_ scanner: inout JSONScanner) throws -> [String: Double] {
-    guard try scanner.peek() == .object else {
-      try scanner.skipValue()
-      return [:]
-    }
-    var numbers: [String: Double] = [:]
-    try scanner.object { key, scanner in
-      if try scanner.peek() == .number {
-        numbers[key] = try scanner.double()
-      } else {
-        try scanner.skipValue()
-      }
-    }
-    return numbers
   }
 }

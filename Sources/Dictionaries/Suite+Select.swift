@@ -6,6 +6,7 @@ extension Suite {
   public struct Selection: Sendable, Equatable, CustomStringConvertible {
     /// The entry's name, or its last path component.
     public var name: String?
+    /// Which of the four kinds.
     public var kind: DictionaryKind?
     /// One of the sites it reads or writes.
     public var site: Site?
@@ -13,8 +14,10 @@ extension Suite {
     public var width: String?
     /// The target (`20`), or the label in its name (`small`).
     public var l0: String?
+    /// Whether it has an affine skip connection.
     public var isAffine: Bool?
 
+    /// What is wanted, all of it.
     public init(
       name: String? = nil, kind: DictionaryKind? = nil, site: Site? = nil, width: String? = nil, l0: String? = nil,
       isAffine: Bool? = nil

@@ -11,10 +11,12 @@ public import Sites
 public struct Suite: Sendable, Equatable {
   /// The model that the dictionaries were trained on.
   public struct Model: Sendable, Equatable {
+    /// As Hugging Face has it, normalised by `normalisedModelName`.
     public let name: String
-    /// Of the weights, 64 hexadecimal digits, where recorded.
+    /// SHA-256 of the weights (`WeightHash`), 64 lower-case hexadecimal digits, where recorded.
     public let sha256: String?
 
+    /// A model by name and, where known, by its weights.
     public init(name: String, sha256: String?) {
       self.name = name
       self.sha256 = sha256
@@ -23,9 +25,11 @@ public struct Suite: Sendable, Equatable {
 
   /// One dictionary of the suite.
   public struct Entry: Sendable, Equatable {
+    /// How it is called; unique within the suite. Its path where `suite.json` gives none.
     public let name: String
     /// Folder or file below the suite's folder.
     public let path: String
+    /// Which of the four kinds.
     public let kind: DictionaryKind
     /// Sites read, then sites written where they are others.
     public let sites: [Site]
@@ -33,10 +37,12 @@ public struct Suite: Sendable, Equatable {
     public let width: Int
     /// Target L0, summed over layers.
     public let l0: Double?
+    /// Whether it has an affine skip connection.
     public let isAffine: Bool
     /// What was measured when it was made: its numbers by name (`l0`, `fvu`, `delta_loss` …).
     public let card: [String: Double]
 
+    /// An entry; nothing is checked.
     public init(
       name: String, path: String, kind: DictionaryKind, sites: [Site], width: Int, l0: Double?, isAffine: Bool,
       card: [String: Double]
@@ -54,9 +60,12 @@ public struct Suite: Sendable, Equatable {
 
   /// The folder that holds `suite.json`.
   public let folder: URL
+  /// What the dictionaries were trained on.
   public let model: Model
+  /// The dictionaries, in the order of the file.
   public let entries: [Entry]
 
+  /// A suite; nothing is checked.
   public init(folder: URL, model: Model, entries: [Entry]) {
     self.folder = folder
     self.model = model

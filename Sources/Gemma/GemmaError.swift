@@ -5,7 +5,7 @@ public enum GemmaError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A path that holds no model this program reads.
   case notAModel(path: String, reason: String)
   /// A weight whose shape does not fit the configuration.
-  case weight(name: String, expected: [Int], found: [Int])
+  case weight(file: String, name: String, expected: [Int], found: [Int])
   /// Input that the model cannot take: no tokens, an id outside the vocabulary, too many positions.
   case input(String)
   /// An intervention that cannot be carried out; `index` is its place in the list.
@@ -17,8 +17,8 @@ public enum GemmaError: Error, Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .configuration(let file, let field, let problem): "\(file): '\(field)' \(problem)"
     case .notAModel(let path, let reason): "\(path): \(reason)"
-    case .weight(let name, let expected, let found):
-      "weight '\(name)': expected shape \(expected), found \(found)"
+    case .weight(let file, let name, let expected, let found):
+      "\(file): weight '\(name)': expected shape \(expected), found \(found)"
     case .input(let problem): problem
     case .intervention(let index, let problem): "intervention \(index): \(problem)"
     case .gradient(let problem): problem

@@ -1,7 +1,10 @@
-/// A module output (or input) of the Hugging Face model at one or several layers, as Gemma Scope 2's `config.json` names
-/// it: `model.layers.17.output`, `model.layers.{5,9,12,15}.output`, `model.layers.{all}.pre_feedforward_layernorm.output`.
+/// A module output (or input) of the Hugging Face model at one or several layers, as Gemma Scope 2's `config.json`
+/// names it: `model.layers.17.output`, `model.layers.{5,9,12,15}.output`,
+/// `model.layers.{all}.pre_feedforward_layernorm.output`.
 public struct HookPoint: Hashable, Sendable {
+  /// Which layers are meant.
   public enum Layers: Hashable, Sendable {
+    /// One layer, from 0.
     case one(Int)
     /// Ascending, without repeats, not empty.
     case list([Int])
@@ -9,7 +12,9 @@ public struct HookPoint: Hashable, Sendable {
     case all
   }
 
+  /// Which tensor of the layers.
   public let kind: Site.Kind
+  /// The layers; layer 0 for the embeddings, which belong to none.
   public let layers: Layers
 
   /// The hook point of one site.

@@ -1,12 +1,15 @@
 /// The sizes of a model that decide what fits its sites.
 public struct ModelShape: Hashable, Sendable {
+  /// Number of layers.
   public let layers: Int
   /// Width of the residual stream (d_model).
   public let width: Int
   /// Heads × head_dim: the width of `attn_out`, often not `width`.
   public let attentionWidth: Int
+  /// Rows of the embedding, the tokenizer's ids and any padding.
   public let vocabularySize: Int
 
+  /// The sizes of a model; nothing is checked.
   public init(layers: Int, width: Int, attentionWidth: Int, vocabularySize: Int) {
     self.layers = layers
     self.width = width

@@ -17,20 +17,27 @@ public struct Site: Hashable, Sendable {
     case residPost = "resid_post"
   }
 
+  /// Which tensor.
   public let kind: Kind
   /// Layer from 0; 0 for `embed`.
   public let layer: Int
 
+  /// A tensor of a layer.
   /// - Parameter layer: from 0; ignored for `embed`. Whether the model has it is `ModelShape.validate`'s question.
   public init(_ kind: Kind, layer: Int) {
     self.kind = kind
     self.layer = kind == .embed ? 0 : layer
   }
 
+  /// Scaled token embeddings: `embed`.
   public static let embed = Site(.embed, layer: 0)
+  /// Concatenated heads of a layer: `attn_out.N`.
   public static func attnOut(_ layer: Int) -> Site { Site(.attnOut, layer: layer) }
+  /// What a layer's MLP reads: `mlp_in.N`.
   public static func mlpIn(_ layer: Int) -> Site { Site(.mlpIn, layer: layer) }
+  /// What a layer's MLP adds to the residual stream: `mlp_out.N`.
   public static func mlpOut(_ layer: Int) -> Site { Site(.mlpOut, layer: layer) }
+  /// The residual stream after a layer: `resid_post.N`.
   public static func residPost(_ layer: Int) -> Site { Site(.residPost, layer: layer) }
 }
 

@@ -3,14 +3,17 @@ public import Foundation
 /// A file mapped read-only into memory: pages are read when they are touched, and shared with the system's cache.
 public final class MappedFile: @unchecked Sendable {
   // Safe to share: the mapping is made once, only read, and unmapped when nobody holds it any more.
+  /// The file as it was named.
   public let url: URL
+  /// Its contents, valid for as long as this object lives.
   public let bytes: UnsafeRawBufferPointer
 
   /// - Throws: `TensorError.file` when `url` cannot be opened, is no regular file, or cannot be mapped.
   public init(_ url: URL) throws {
     self.url = url
     func failure(_ reason: String) -> TensorError { .file(path: url.path, reason: reason) }
-    let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+    // Without O_NONBLOCK a named pipe would keep us waiting for its writer before it can be refused.
+    let descriptor = open(url.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw failure("cannot be opened: \(String(cString: strerror(errno)))") }
     defer { close(descriptor) }
     var status = stat()

@@ -7,16 +7,20 @@ extension Tensor {
 
   /// A tensor of whole numbers in host memory.
   /// - Throws: `TensorError.shape` when the count does not fit the shape, `TensorError.outOfMemory`.
-  public init(integers values: [Int32], shape: [Int]) throws { try self.init(copying: values, shape: shape, dtype: .i32) }
+  public init(integers values: [Int32], shape: [Int]) throws {
+    try self.init(copying: values, shape: shape, dtype: .i32)
+  }
 
   /// A tensor of 64-bit whole numbers in host memory.
   /// - Throws: `TensorError.shape` when the count does not fit the shape, `TensorError.outOfMemory`.
-  public init(integers values: [Int64], shape: [Int]) throws { try self.init(copying: values, shape: shape, dtype: .i64) }
+  public init(integers values: [Int64], shape: [Int]) throws {
+    try self.init(copying: values, shape: shape, dtype: .i64)
+  }
 
   private init<Element: BitwiseCopyable>(copying values: [Element], shape: [Int], dtype: DType) throws {
     guard Self.byteCount(shape: shape, dtype: dtype) == values.count * MemoryLayout<Element>.size else {
       throw TensorError.shape(
-        operation: "tensor", expected: "\(shape.reduce(1, *)) values for shape \(shape)", found: "\(values.count)")
+        operation: "tensor", expected: "as many values as shape \(shape) holds", found: "\(values.count)")
     }
     let storage = try HostStorage(byteCount: values.count * MemoryLayout<Element>.size)
     values.withUnsafeBytes { storage.bytes.copyMemory(from: $0) }
@@ -27,14 +31,13 @@ extension Tensor {
   /// - Throws: `TensorError.dtype` for whole-number and block formats (a backend's `widen` reads blocks), or the
   ///   device's error.
   public func read() throws -> [Float] {
-    let raw = try bytes()
-    return try raw.withUnsafeBytes { bytes in
+    try withBytes { bytes in
       switch dtype {
-      case .f32: return Array(bytes.bindMemory(to: Float.self))
-      case .f64: return bytes.bindMemory(to: Double.self).map { Float($0) }
-      case .bf16: return bytes.bindMemory(to: UInt16.self).map { Float(bitPattern: UInt32($0) << 16) }
-      case .f16: return bytes.bindMemory(to: UInt16.self).map { Float(halfBits: $0) }
-      case .i8: return try scaled(bytes.bindMemory(to: Int8.self))
+      case .f32: return Array(bytes.assumingMemoryBound(to: Float.self))
+      case .f64: return bytes.assumingMemoryBound(to: Double.self).map { Float($0) }
+      case .bf16: return bytes.assumingMemoryBound(to: UInt16.self).map { Float(bitPattern: UInt32($0) << 16) }
+      case .f16: return bytes.assumingMemoryBound(to: UInt16.self).map { Float(halfBits: $0) }
+      case .i8: return try scaled(bytes.assumingMemoryBound(to: Int8.self))
       default: throw TensorError.dtype(operation: "read", expected: "floating-point", found: dtype)
       }
     }
@@ -51,11 +54,10 @@ extension Tensor {
   /// The elements of an i32 or i64 tensor.
   /// - Throws: `TensorError.dtype` for any other format.
   public func readIntegers() throws -> [Int] {
-    let raw = try bytes()
-    return try raw.withUnsafeBytes { bytes in
+    try withBytes { bytes in
       switch dtype {
-      case .i32: return bytes.bindMemory(to: Int32.self).map { Int($0) }
-      case .i64: return bytes.bindMemory(to: Int64.self).map { Int($0) }
+      case .i32: return bytes.assumingMemoryBound(to: Int32.self).map { Int($0) }
+      case .i64: return bytes.assumingMemoryBound(to: Int64.self).map { Int($0) }
       default: throw TensorError.dtype(operation: "read", expected: "i32 or i64", found: dtype)
       }
     }
@@ -67,6 +69,16 @@ extension Tensor {
     var copy = [UInt8](repeating: 0, count: byteCount)
     try copy.withUnsafeMutableBytes { try storage.copy(from: byteOffset, to: $0) }
     return copy
+  }
+
+  /// The stored bytes for the length of `body`: in place where they are on the host and aligned for their elements, a
+  /// copy otherwise.
+  private func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+    let alignment = dtype.isQuantised ? 1 : dtype.bytesPerBlock
+    if let bytes = hostBytes, UInt(bitPattern: bytes.baseAddress) % UInt(alignment) == 0 {
+      return try withExtendedLifetime(storage) { try body(bytes) }
+    }
+    return try bytes().withUnsafeBytes(body)
   }
 
   /// The bytes in place when they are on the host.

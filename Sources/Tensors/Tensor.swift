@@ -5,6 +5,7 @@
 public struct Tensor: Sendable {
   /// Lengths of the axes, outermost first. A scalar has none.
   public let shape: [Int]
+  /// How the elements are stored.
   public let dtype: DType
   package let storage: any TensorStorage
   /// Where the first element starts in the storage, in bytes.
@@ -13,7 +14,8 @@ public struct Tensor: Sendable {
   package let rowScale: (any TensorStorage)?
 
   /// A view of `storage`.
-  /// - Throws: `TensorError.shape` when the shape is negative, overflows, splits a block, or reaches past the storage.
+  /// - Throws: `TensorError.shape` when the shape is negative, overflows, splits a block, or reaches past the storage,
+  ///   or when row scales are fewer than the rows; `TensorError.dtype` for row scales of elements other than int8.
   package init(
     storage: any TensorStorage, byteOffset: Int = 0, shape: [Int], dtype: DType, rowScale: (any TensorStorage)? = nil
   ) throws {
@@ -23,6 +25,17 @@ public struct Tensor: Sendable {
       throw TensorError.shape(
         operation: "tensor", expected: "a shape within \(storage.byteCount - byteOffset) bytes",
         found: "\(dtype) \(shape)")
+    }
+    if let rowScale {
+      guard dtype == .i8 else {
+        throw TensorError.dtype(operation: "tensor with row scales", expected: "int8", found: dtype)
+      }
+      let rows = shape.first ?? 1
+      guard rowScale.byteCount / MemoryLayout<Float>.size >= rows else {
+        throw TensorError.shape(
+          operation: "tensor with row scales", expected: "\(rows) scales for shape \(shape)",
+          found: "\(rowScale.byteCount) bytes")
+      }
     }
     self.shape = shape
     self.dtype = dtype
@@ -41,15 +54,18 @@ public struct Tensor: Sendable {
   public var rowLength: Int { shape.dropFirst().reduce(1, *) }
 
   /// Bytes of a tensor, or nil when the shape is negative, overflows, or splits a block of the last axis.
+  ///
+  /// Lengths of zero count as one while checking, so that no later product of some of the axes can overflow either.
   package static func byteCount(shape: [Int], dtype: DType) -> Int? {
-    var count = 1
+    var product = 1
     for length in shape {
-      let (product, overflow) = count.multipliedReportingOverflow(by: length)
+      let (next, overflow) = product.multipliedReportingOverflow(by: max(length, 1))
       guard length >= 0, !overflow else { return nil }
-      count = product
+      product = next
     }
+    guard !product.multipliedReportingOverflow(by: dtype.bytesPerBlock).overflow else { return nil }
     if dtype.isQuantised { guard let last = shape.last, last % dtype.blockSize == 0 else { return nil } }
-    return dtype.byteCount(elements: count)
+    return dtype.byteCount(elements: shape.contains(0) ? 0 : product)
   }
 
   /// Rows `range` of the first axis, sharing this tensor's memory.
@@ -69,10 +85,13 @@ public struct Tensor: Sendable {
   }
 
   /// The same elements under another shape of equal count.
-  /// - Throws: `TensorError.shape`.
+  /// - Throws: `TensorError.shape`, also when row scales would no longer stand for the rows they were made for.
   public func reshaped(_ newShape: [Int]) throws -> Tensor {
     guard Self.byteCount(shape: newShape, dtype: dtype) == byteCount, newShape.reduce(1, *) == count else {
       throw TensorError.shape(operation: "reshape", expected: "\(count) elements", found: "\(newShape)")
+    }
+    guard rowScale == nil || (newShape.first ?? 1) == rows else {
+      throw TensorError.shape(operation: "reshape", expected: "\(rows) rows, each with its scale", found: "\(newShape)")
     }
     return try Tensor(storage: storage, byteOffset: byteOffset, shape: newShape, dtype: dtype, rowScale: rowScale)
   }

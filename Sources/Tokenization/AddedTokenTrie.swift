@@ -3,7 +3,6 @@ struct AddedTokenTrie: Sendable {
   /// Edges by open addressing, node << 8 | byte -> child; 0 where free, as no edge leads back to the root.
   private var edges: [UInt64] = Array(repeating: 0, count: 64)
   private var terminals: [Int32] = [-1]
-  private(set) var count = 0
 
   /// `pieces` in UTF-8, none empty.
   init(_ tokens: [Int32], pieces: PieceTable) {
@@ -23,7 +22,6 @@ struct AddedTokenTrie: Sendable {
       terminals.append(-1)
     }
     terminals[node] = id
-    count += 1
   }
 
   /// Whether some token begins with `byte`.

@@ -17,6 +17,9 @@ struct BytePairMerger {
   private var heap: [UInt64] = []
   private var memo = MergeMemo()
 
+  /// How many tokens the memory held has room for.
+  var capacity: Int { max(ids.capacity, ranks.capacity, previous.capacity, heap.capacity) }
+
   /// Appends the result to `out` and empties `ids`.
   mutating func run(_ model: BytePairModel, into out: inout [Int32]) {
     if ids.count < Self.smallCount { runSmall(model) } else { runLarge(model) }

@@ -5,12 +5,20 @@ import Foundation
 public struct ChatMessage: Equatable, Sendable {
   /// Who speaks. Gemma 3 has no turn for the system: its text goes into the first user turn.
   public enum Role: String, Sendable {
-    case system, user, model
+    /// Whoever set the conversation up; only the first message can be theirs.
+    case system
+    /// Whoever talks with the model.
+    case user
+    /// The model.
+    case model
   }
 
+  /// Who wrote it.
   public var role: Role
+  /// What was written, as it was: white space at the ends is trimmed when the conversation is rendered.
   public var content: String
 
+  /// A message of one part of text.
   public init(_ role: Role, _ content: String) {
     self.role = role
     self.content = content
@@ -19,12 +27,14 @@ public struct ChatMessage: Equatable, Sendable {
 
 /// A conversation to be put to the model.
 public struct ChatConversation: Equatable, Sendable {
+  /// First the system's, where there is one, then user and model by turns.
   public var messages: [ChatMessage]
   /// Whether a model turn is opened at the end, for the model to write.
   public var addGenerationPrompt: Bool
   /// How the opened turn begins; the model goes on from here.
   public var prefill: String
 
+  /// A conversation; whether its roles alternate as they must is found out when it is rendered or encoded.
   public init(_ messages: [ChatMessage], addGenerationPrompt: Bool = true, prefill: String = "") {
     self.messages = messages
     self.addGenerationPrompt = addGenerationPrompt
@@ -57,7 +67,9 @@ private struct ChatReader {
     guard try scanner.peek() == .object else {
       throw TokenizerError.chat(location: "JSON", reason: "expected an object with \"messages\"")
     }
+    var keys = SeenKeys()
     try scanner.object { key, scanner in
+      try keys.once(key, key)
       switch key {
       case "messages": messages = try Self.messages(&scanner)
       case "add_generation_prompt":
@@ -90,7 +102,9 @@ private struct ChatReader {
     }
     var role: ChatMessage.Role?
     var parts: [String]?
+    var keys = SeenKeys()
     try scanner.object { key, scanner in
+      try keys.once(key, "\(location).\(key)")
       switch key {
       case "role":
         let name = try string(&scanner, "\(location).role")
@@ -126,7 +140,9 @@ private struct ChatReader {
       guard try scanner.peek() == .object else {
         throw TokenizerError.chat(location: location, reason: "expected an object with \"type\" and \"text\"")
       }
+      var keys = SeenKeys()
       try scanner.object { key, scanner in
+        try keys.once(key, "\(location).\(key)")
         switch key {
         case "type": type = try string(&scanner, "\(location).type")
         case "text": text = try string(&scanner, "\(location).text")
@@ -146,5 +162,16 @@ private struct ChatReader {
       throw TokenizerError.chat(location: location, reason: "expected a string")
     }
     return try scanner.string()
+  }
+
+  /// The keys of one object so far: of two that are equal, which one counts is a guess.
+  private struct SeenKeys {
+    private var keys: Set<String> = []
+
+    mutating func once(_ key: String, _ location: String) throws {
+      guard keys.insert(key).inserted else {
+        throw TokenizerError.chat(location: String(location.prefix(80)), reason: "is given twice")
+      }
+    }
   }
 }

@@ -1,6 +1,11 @@
 /// Who wrote a token of a chat prompt.
 public enum TokenRole: String, Sendable {
-  case system, user, model
+  /// The text of the system's message.
+  case system
+  /// The text of a user's message.
+  case user
+  /// The text of a model's message, or the opened turn's prefill.
+  case model
   /// The template: `<bos>`, turn marks, role names, the line breaks between.
   case template
 }
@@ -24,7 +29,8 @@ extension GemmaTokenizer {
   /// Face's `apply_chat_template` gives them.
   ///
   /// - Parameter specials: What becomes of special tokens spelled in messages. With `asText`, no message can end its
-  ///   turn or begin another's.
+  ///   turn or begin another's. With `parse`, a `<bos>` in a message becomes the token where it stands; it cannot come
+  ///   second, for a turn mark always does.
   /// - Throws: `TokenizerError.chat` when roles do not alternate, or the vocabulary has no turn marks.
   public func encode(chat conversation: ChatConversation, specials: Specials = .asText) throws -> ChatEncoding {
     guard let startOfTurn, let endOfTurn else {

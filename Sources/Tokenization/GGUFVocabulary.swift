@@ -84,6 +84,10 @@ struct GGUFVocabularyReader {
     guard bytes.count <= MergeRules.maximumLength else {
       throw invalid("the piece of id \(index) has \(bytes.count) bytes, expected at most \(MergeRules.maximumLength)")
     }
+    // Pieces are matched scalar by scalar: one that is no text would give other ids than it says.
+    guard UTF8Scan.isValid(bytes) else {
+      throw invalid("the piece of id \(index) is not UTF-8")
+    }
     longest = max(longest, bytes.count)
     try TokenizerVocabulary.insert(bytes, id: index, into: &pieces, source: file, field: Self.piecesField)
   }

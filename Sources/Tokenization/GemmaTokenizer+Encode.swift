@@ -2,7 +2,8 @@ extension GemmaTokenizer {
   /// The tokens of `text`.
   ///
   /// - Parameters:
-  ///   - addBOS: Whether `<bos>` comes first. Text that itself begins with `<bos>`, parsed, does not get a second.
+  ///   - addBOS: Whether one `<bos>` comes first: however many of them the text itself begins with, parsed, they become
+  ///     one. (Hugging Face's tokenizer puts another before them.) Without it the text's own stay as they are.
   ///   - specials: What becomes of special tokens spelled in the text.
   /// - Complexity: O(n log n) in the length of `text`, O(n) where it has spaces or repeats itself.
   public func encode(_ text: String, addBOS: Bool = true, specials: Specials = .parse) -> [Int32] {
@@ -16,17 +17,19 @@ extension GemmaTokenizer {
     encode(String(decoding: bytes, as: UTF8.self), addBOS: addBOS, specials: specials)
   }
 
-  /// The tokens of valid UTF-8, and whether the first is a `<bos>` that the text does not spell.
+  /// The tokens of valid UTF-8, and with `addBOS` how many `<bos>` at the text's start the first of them stands for: 0
+  /// where the text has none.
   func encodeValid(
     _ text: UnsafeBufferPointer<UInt8>, addBOS: Bool, specials: Specials
-  ) -> (ids: [Int32], addedBOS: Bool) {
+  ) -> (ids: [Int32], spelledBOS: Int) {
     var ids: [Int32] = []
     ids.reserveCapacity(text.count / 4 + 8)
     if addBOS { ids.append(bos) }
     withWorkspace { append(text, specials: specials, to: &ids, using: &$0) }
-    guard addBOS, ids.count > 1, ids[1] == bos else { return (ids, addBOS) }
-    ids.removeFirst()
-    return (ids, false)
+    guard addBOS else { return (ids, 0) }
+    let spelled = ids.dropFirst().prefix { $0 == bos }.count
+    ids.removeSubrange(1..<1 + spelled)
+    return (ids, spelled)
   }
 
   /// Appends the tokens of `text`, without `<bos>`.

@@ -1,11 +1,14 @@
 extension GemmaTokenizer {
   /// Tokens with the bytes of the text that each stands for.
   public struct Encoding: Equatable, Sendable {
+    /// The tokens.
     public var ids: [Int32]
     /// For each token its place in the text's UTF-8. Together they cover the text in order without gaps. An added
-    /// `<bos>` is 0 ..< 0; a scalar that falls back to bytes is split byte by byte.
+    /// `<bos>` is 0 ..< 0, one that stands for several covers them all; a scalar that falls back to bytes is split byte
+    /// by byte.
     public var ranges: [Range<Int>]
 
+    /// Tokens and their places, as many of the one as of the other.
     public init(ids: [Int32] = [], ranges: [Range<Int>] = []) {
       self.ids = ids
       self.ranges = ranges
@@ -16,10 +19,12 @@ extension GemmaTokenizer {
   public func encodeWithRanges(_ text: String, addBOS: Bool = true, specials: Specials = .parse) -> Encoding {
     var text = text
     return text.withUTF8 { text in
-      let (ids, addedBOS) = encodeValid(text, addBOS: addBOS, specials: specials)
-      var ranges: [Range<Int>] = addedBOS ? [0..<0] : []
+      let (ids, spelledBOS) = encodeValid(text, addBOS: addBOS, specials: specials)
+      let start = spelledBOS * model.pieces.length(bos)
+      var ranges: [Range<Int>] = addBOS ? [0..<start] : []
       ranges.reserveCapacity(ids.count)
-      appendRanges(of: ids.dropFirst(ranges.count), in: text, from: 0, to: &ranges)
+      appendRanges(
+        of: ids.dropFirst(ranges.count), in: UnsafeBufferPointer(rebasing: text[start...]), from: start, to: &ranges)
       return Encoding(ids: ids, ranges: ranges)
     }
   }

@@ -96,10 +96,18 @@ public final class GemmaTokenizer: Sendable {
     id >= 0 && id < vocabularySize && model.kinds[Int(id)] == .special
   }
 
-  /// Lends scratch memory to `body`; what is not in use waits for the next call.
+  /// Most tokens of one chunk that scratch memory keeps room for (about 28 MB).
+  private static let maximumKeptCapacity = 1 << 20
+
+  /// Lends scratch memory to `body`; what is not in use waits for the next call, unless a huge text has swollen it.
   func withWorkspace<R>(_ body: (inout Workspace) throws -> R) rethrows -> R {
     var workspace = pool.withLock { $0.popLast() } ?? Workspace()
-    defer { pool.withLock { $0.append(workspace) } }
+    defer {
+      if workspace.merger.capacity <= Self.maximumKeptCapacity { pool.withLock { $0.append(workspace) } }
+    }
     return try body(&workspace)
   }
+
+  /// How many tokens of one chunk the waiting scratch memory has room for.
+  package var keptCapacity: Int { pool.withLock { $0.map(\.merger.capacity).max() ?? 0 } }
 }

@@ -12,12 +12,12 @@ struct PieceTable: Sendable {
     var length: UInt32 = 0
   }
 
-  private(set) var blob: [UInt8] = []
+  private var blob: [UInt8] = []
   private var places: [Place] = []
-  private(set) var hashes: [UInt64] = []
+  private var hashes: [UInt64] = []
   /// High half: part of the hash. Low half: id + 1, or 0 where free.
   private var slots: [UInt64] = Array(repeating: 0, count: 1024)
-  private(set) var inserted = 0
+  private var inserted = 0
 
   /// One more than the highest id.
   var count: Int { places.count }

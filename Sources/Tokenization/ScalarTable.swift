@@ -48,6 +48,32 @@ enum UTF8Scan {
     return min(value, 0x10FFFF)
   }
 
+  /// Whether `bytes` are UTF-8 (Unicode standard, table 3-7).
+  static func isValid(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    var index = 0
+    while index < bytes.count {
+      let first = bytes[index]
+      index += 1
+      if first < 0x80 { continue }
+      let count: Int
+      let second: ClosedRange<UInt8>
+      switch first {
+      case 0xC2...0xDF: (count, second) = (1, 0x80...0xBF)
+      case 0xE0: (count, second) = (2, 0xA0...0xBF)
+      case 0xED: (count, second) = (2, 0x80...0x9F)
+      case 0xE1...0xEF: (count, second) = (2, 0x80...0xBF)
+      case 0xF0: (count, second) = (3, 0x90...0xBF)
+      case 0xF1...0xF3: (count, second) = (3, 0x80...0xBF)
+      case 0xF4: (count, second) = (3, 0x80...0x8F)
+      default: return false
+      }
+      guard count <= bytes.count - index, second ~= bytes[index] else { return false }
+      for i in 1..<max(count, 1) where bytes[index + i] & 0xC0 != 0x80 { return false }
+      index += count
+    }
+    return true
+  }
+
   /// Whether U+2581 begins at `index`.
   @inline(__always)
   static func isMark(_ bytes: UnsafeBufferPointer<UInt8>, at index: Int) -> Bool {

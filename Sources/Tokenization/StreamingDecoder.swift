@@ -11,6 +11,8 @@ public struct StreamingDecoder: Sendable {
   private let skipSpecials: Bool
   private var pending: [UInt8] = []
 
+  /// A decoder that has seen nothing.
+  /// - Parameter skipSpecials: Whether special tokens are left out instead of spelled.
   public init(_ tokenizer: GemmaTokenizer, skipSpecials: Bool = false) {
     self.tokenizer = tokenizer
     self.skipSpecials = skipSpecials

@@ -5,22 +5,25 @@ extension TokenizerJSONReader {
     // Merges name pieces, so they are read after the vocabulary wherever they stand.
     var mergesBeforeVocabulary: JSONScanner?
     try scanner.object { key, scanner in
-      try once("model.\(key)")
-      switch key {
-      case "vocab": try readVocabulary(&scanner)
-      case "merges" where has("model.vocab"): try readMerges(&scanner)
-      case "merges":
-        mergesBeforeVocabulary = scanner
-        try scanner.skipValue()
-      default:
-        guard let shape = Self.modelShapes[key] else { return try scanner.skipValue() }
-        try expect("model.\(key)", Self.canonical(&scanner), shape)
+      let field = "model.\(key)"
+      try once(field)
+      try Self.named(file, field) {
+        switch key {
+        case "vocab": try readVocabulary(&scanner)
+        case "merges" where has("model.vocab"): try readMerges(&scanner)
+        case "merges":
+          mergesBeforeVocabulary = scanner
+          try scanner.skipValue()
+        default:
+          guard let shape = Self.modelShapes[key] else { return try scanner.skipValue() }
+          try expect(field, Self.canonical(&scanner), shape)
+        }
       }
     }
     for key in ["byte_fallback", "merges", "type", "vocab"] where !has("model.\(key)") {
       throw invalid("model.\(key)", "is missing")
     }
-    if var merges = mergesBeforeVocabulary { try readMerges(&merges) }
+    if var merges = mergesBeforeVocabulary { try Self.named(file, "model.merges") { try readMerges(&merges) } }
   }
 
   private static let modelShapes: [String: [String]] = [
@@ -34,10 +37,9 @@ extension TokenizerJSONReader {
   ]
 
   private mutating func readVocabulary(_ scanner: inout JSONScanner) throws {
-    try scanner.object { piece, scanner in
+    try scanner.objectBytes { piece, scanner in
       let id = try scanner.integer()
-      var piece = piece
-      try piece.withUTF8 {
+      try piece.withMemoryRebound(to: UInt8.self) {
         try TokenizerVocabulary.insert($0, id: id, into: &pieces, source: file, field: "model.vocab")
       }
     }
@@ -46,7 +48,9 @@ extension TokenizerJSONReader {
   /// `["a", "b"]`, or `"a b"` as older files have it.
   private mutating func readMerges(_ scanner: inout JSONScanner) throws {
     var list = MergeList(pieces: pieces, file: file)
-    try scanner.array { try list.read(&$0) }
+    try scanner.array { scanner in
+      try Self.named(file, list.field) { try list.read(&scanner) }
+    }
     pairs = list.pairs
     products = list.products
   }
@@ -98,8 +102,11 @@ private struct MergeList {
   }
 
   private func fault(_ reason: String) -> TokenizerError {
-    .invalid(file: file, field: "model.merges[\(pairs.count)]", reason: reason)
+    .invalid(file: file, field: field, reason: reason)
   }
+
+  /// Names the merge that is being read.
+  var field: String { "model.merges[\(pairs.count)]" }
 
   @inline(__always)
   private func piece(_ bytes: UnsafeBufferPointer<UInt8>) throws -> Int32 {

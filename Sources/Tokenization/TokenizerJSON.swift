@@ -47,6 +47,8 @@ struct TokenizerJSONReader {
   /// Merges as left << 32 | right in the order of the file.
   var pairs: [UInt64] = []
   var products: [Int32] = []
+  /// The ids that the post-processor puts for `<bos>`, as `canonical` writes them; nil without a post-processor.
+  var processorIDs: String?
   private var seen: Set<String> = []
 
   init(file: String) { self.file = file }
@@ -55,16 +57,31 @@ struct TokenizerJSONReader {
     .invalid(file: file, field: field, reason: reason)
   }
 
+  /// Runs `body`; JSON of the wrong type in it is reported as a fault of `field`.
+  @inline(__always)
+  static func named<Result>(
+    _ file: String, _ field: @autoclosure () -> String, _ body: () throws -> Result
+  ) throws -> Result {
+    do {
+      return try body()
+    } catch let error as JSONError {
+      throw TokenizerError.invalid(file: file, field: String(field().prefix(80)), reason: error.description)
+    }
+  }
+
   mutating func read(_ bytes: UnsafeRawBufferPointer) throws -> TokenizerVocabulary {
     var scanner = JSONScanner(bytes)
     try scanner.object { key, scanner in
       try once(key)
-      switch key {
-      case "added_tokens": try readAddedTokens(&scanner)
-      case "model": try readModel(&scanner)
-      default:
-        guard let shape = Self.shapes[key] else { return try scanner.skipValue() }
-        try expect(key, Self.canonical(&scanner), shape)
+      try Self.named(file, key) {
+        switch key {
+        case "added_tokens": try readAddedTokens(&scanner)
+        case "model": try readModel(&scanner)
+        case "post_processor": try readPostProcessor(&scanner)
+        default:
+          guard let shape = Self.shapes[key] else { return try scanner.skipValue() }
+          try expect(key, Self.canonical(&scanner), shape)
+        }
       }
     }
     try scanner.end()
@@ -103,6 +120,9 @@ struct TokenizerJSONReader {
     }
     var kinds = [PieceKind](repeating: .normal, count: pieces.count)
     for token in addedTokens { kinds[token.id] = token.special ? .special : .added }
+    if let processorIDs, let bos = pieces.find("<bos>") {
+      try expect("post_processor.special_tokens", processorIDs, ["[\(bos)]"])
+    }
     let bytes = try TokenizerVocabulary.byteIDs(pieces, source: file, field: "model.vocab")
     for id in bytes {
       guard kinds[Int(id)] == .normal else { throw invalid("added_tokens", "holds the byte piece of id \(id)") }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Foundation
 import Gemma
 import Sites
@@ -8,50 +9,100 @@ import Tokenization
 struct ModelBenchOptions: ParsableArguments {
   @Option(help: "A model folder or GGUF file.") var model: String
 
+  var url: URL { URL(filePath: model) }
+
   func load(_ options: BenchOptions) throws -> GemmaModel {
-    try GemmaModel(contentsOf: URL(filePath: model), backend: NativeBackend(threads: options.threads))
+    try GemmaModel(contentsOf: url, backend: NativeBackend(threads: options.threads))
   }
 
   /// `count` ordinary tokens behind a BOS.
   static func tokens(_ count: Int) -> [Int32] { [2] + (1..<max(count, 1)).map { Int32(1000 + ($0 * 7919) % 50_000) } }
+
+  /// The likeliest token after `tokens`, which continue what `session` has seen.
+  static func next(_ model: GemmaModel, _ tokens: [Int32], _ session: GemmaSession) throws -> Int32 {
+    let logits = try model.forward([tokens], logits: .last, sessions: [session]).logits
+    return Int32(try logits.map { try model.backend.topK($0, 1) }?.first?.first?.index ?? 0)
+  }
 }
 
 struct LoadBench: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "load", abstract: "Seconds from nothing to the first next-token prediction.")
+    commandName: "load",
+    abstract: "Seconds from nothing to the first next-token prediction of a text, tokenizer included, and the memory.")
 
   @OptionGroup var options: BenchOptions
   @OptionGroup var model: ModelBenchOptions
+  @Option(help: "The text; the peers read the same.") var text = "The capital of France is"
 
   func run() throws {
+    // The file is read once first: this is about the program, not about the disk.
+    let files = try weightFiles()
+    for file in files { try Self.readThrough(file) }
     let (_, seconds) = try Measure.once {
       let loaded = try model.load(options)
-      let logits = try loaded.forward([ModelBenchOptions.tokens(6)], logits: .last).logits
-      return try logits.map { try loaded.backend.topK($0, 1) }
+      let tokenizer = try makeTokenizer()
+      return try ModelBenchOptions.next(loaded, tokenizer.encode(text), loaded.makeSession())
     }
-    try options.report(["first_token_seconds": seconds])
+    // Before anything else is loaded: what one model and its first token took at most.
+    let resident = Measure.peakMemory
+    let (_, alone) = try Measure.once { try model.load(options) }
+    let file = try files.reduce(0) {
+      $0 + (try $1.resolvingSymlinksInPath().resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0)
+    }
+    try options.report([
+      "first_token_seconds": seconds, "load_seconds": alone, "resident_bytes": Double(resident),
+      "file_bytes": Double(file), "resident_share": Double(resident) / Double(max(file, 1)),
+    ])
+  }
+
+  /// The GGUF, or the folder's safetensors files.
+  private func weightFiles() throws -> [URL] {
+    let url = model.url.resolvingSymlinksInPath()
+    guard url.pathExtension != "gguf" else { return [url] }
+    return try FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: nil).filter {
+      $0.pathExtension == "safetensors"
+    }
+  }
+
+  /// Reads a file in pieces and forgets them; the system keeps it in memory.
+  private static func readThrough(_ url: URL) throws {
+    let handle = try FileHandle(forReadingFrom: url)
+    defer { try? handle.close() }
+    while let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty {}
+  }
+
+  private func makeTokenizer() throws -> GemmaTokenizer {
+    let url = model.url
+    return url.pathExtension == "gguf"
+      ? try GemmaTokenizer(gguf: GGUFFile(url)) : try GemmaTokenizer(contentsOf: url.appending(path: "tokenizer.json"))
   }
 }
 
 struct PrefillBench: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "prefill", abstract: "Tokens/s of one pass with logits at the last position.")
+    commandName: "prefill",
+    abstract: "Tokens/s and GFLOP/s of one pass that fills a session, with logits at the last position.")
 
   @OptionGroup var options: BenchOptions
   @OptionGroup var model: ModelBenchOptions
   @Option(help: "Tokens in the prompt.") var tokens = 1024
 
   func run() throws {
-    let model = try model.load(options)
+    let loaded = try model.load(options)
     let prompt = ModelBenchOptions.tokens(tokens)
-    let seconds = try Measure.median(repeats: options.repeats) { _ = try model.forward([prompt], logits: .last) }
-    try options.report(["tokens_per_second": Double(tokens) / seconds])
+    let seconds = try Measure.median(repeats: options.repeats) {
+      _ = try loaded.forward([prompt], logits: .last, sessions: [loaded.makeSession()])
+    }
+    let work = ModelWork(try GemmaCheckpoint(model.url))
+    try options.report([
+      "tokens_per_second": Double(tokens) / seconds, "gflops": work.prefillOperations(tokens) / seconds / 1e9,
+    ])
   }
 }
 
 struct DecodeBench: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "decode", abstract: "Tokens/s of greedy steps after a prompt.")
+    commandName: "decode", abstract: "Tokens/s of greedy steps after a prompt, and GB/s of what they read.")
 
   @OptionGroup var options: BenchOptions
   @OptionGroup var model: ModelBenchOptions
@@ -59,43 +110,19 @@ struct DecodeBench: ParsableCommand {
   @Option(help: "Tokens to generate.") var steps = 64
 
   func run() throws {
-    let model = try model.load(options)
-    let prompt = ModelBenchOptions.tokens(prompt)
+    let loaded = try model.load(options)
+    let tokens = ModelBenchOptions.tokens(prompt)
     // Each run is a prefill that is not timed and `steps` timed steps.
     let rates = try (0..<max(options.repeats, 1)).map { _ in
-      let session = try model.makeSession()
-      var next = try argmax(model, prompt, session)
+      let session = try loaded.makeSession()
+      var next = try ModelBenchOptions.next(loaded, tokens, session)
       let (_, seconds) = try Measure.once {
-        for _ in 0..<steps { next = try argmax(model, [next], session) }
+        for _ in 0..<steps { next = try ModelBenchOptions.next(loaded, [next], session) }
       }
       return Double(steps) / seconds
     }
-    try options.report(["tokens_per_second": rates.sorted()[rates.count / 2]])
-  }
-
-  private func argmax(_ model: GemmaModel, _ tokens: [Int32], _ session: GemmaSession) throws -> Int32 {
-    let logits = try model.forward([tokens], logits: .last, sessions: [session]).logits
-    return Int32(try logits.map { try model.backend.topK($0, 1) }?.first?.first?.index ?? 0)
-  }
-}
-
-struct HarvestBench: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "harvest", abstract: "Tokens/s of capturing one site for a batch, stopping after it.")
-
-  @OptionGroup var options: BenchOptions
-  @OptionGroup var model: ModelBenchOptions
-  @Option(help: "The residual stream after this layer.") var layer = 9
-  @Option(help: "Sequences at once.") var sequences = 8
-  @Option(help: "Tokens in each.") var tokens = 256
-
-  func run() throws {
-    let model = try model.load(options)
-    let batch = (0..<sequences).map { i in ModelBenchOptions.tokens(tokens).map { $0 == 2 ? 2 : $0 + Int32(i) } }
-    let site = Site.residPost(layer)
-    let seconds = try Measure.median(repeats: options.repeats) {
-      _ = try model.forward(batch, capture: [site], logits: .none)
-    }
-    try options.report(["tokens_per_second": Double(sequences * tokens) / seconds])
+    let rate = rates.sorted()[rates.count / 2]
+    let bytes = ModelWork(try GemmaCheckpoint(model.url)).decodeBytes(position: prompt + steps / 2)
+    try options.report(["tokens_per_second": rate, "gbytes_per_second": rate * bytes / 1e9, "bytes_a_token": bytes])
   }
 }

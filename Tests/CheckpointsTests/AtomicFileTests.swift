@@ -21,6 +21,38 @@ struct AtomicFileTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["a.json"])
   }
 
+  @Test func aSymbolicLinkIsFollowed() throws {
+    let (link, chain) = (folder.url.appending(path: "link"), folder.url.appending(path: "chain"))
+    let files = FileManager.default
+    try files.createSymbolicLink(atPath: link.path, withDestinationPath: "a.json")
+    try files.createSymbolicLink(atPath: chain.path, withDestinationPath: link.path)
+    // First to a file yet to be made, then to one that is there.
+    for text in ["one", "two"] {
+      try AtomicFile.write(Data(text.utf8), to: chain)
+      #expect(try Data(contentsOf: url) == Data(text.utf8))
+    }
+    #expect(try files.destinationOfSymbolicLink(atPath: link.path) == "a.json")
+    #expect(try files.contentsOfDirectory(atPath: folder.url.path).sorted() == ["a.json", "chain", "link"])
+    let loop = folder.url.appending(path: "loop")
+    try files.createSymbolicLink(atPath: loop.path, withDestinationPath: "loop")
+    #expect(fault { try AtomicFile.write([1], to: loop) }.hasPrefix("\(loop.path): cannot be written: "))
+  }
+
+  @Test func whatIsNoRegularFileIsLeftAlone() throws {
+    let pipe = folder.url.appending(path: "pipe")
+    try #require(mkfifo(pipe.path, 0o600) == 0)
+    let link = folder.url.appending(path: "link")
+    try FileManager.default.createSymbolicLink(atPath: link.path, withDestinationPath: "pipe")
+    for url in [pipe, link] {
+      #expect(fault { try AtomicFile.write([1], to: url) } == "\(url.path): cannot be written: is not a regular file")
+    }
+    var status = stat()
+    #expect(stat(pipe.path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path).sorted() == ["link", "pipe"])
+    // Without a commit too: an hour of work must not end in this message.
+    #expect(fault { try AtomicFile(pipe) }.contains("not a regular file"))
+  }
+
   @Test func anUncommittedFileChangesNothing() throws {
     try AtomicFile.write(Array("old".utf8), to: url)
     do {

@@ -13,7 +13,8 @@ struct ConfigurationTests {
   @Test func readsThePublishedForm() throws {
     let configuration = try parse(
       #"{"hf_hook_point_in":"model.layers.17.output","hf_hook_point_out":"model.layers.17.output","width":16384,"#
-        + #""model_name":"google/gemma-3-4b-pt","architecture":"jump_relu","l0":150,"affine_connection":false,"type":"sae"}"#
+        + #""model_name":"google/gemma-3-4b-pt","architecture":"jump_relu","l0":150,"affine_connection":false,"#
+        + #""type":"sae"}"#
     )
     #expect(configuration.kind == .sae)
     #expect(configuration.reads == HookPoint(.residPost(17)))

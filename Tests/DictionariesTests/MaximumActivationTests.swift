@@ -42,6 +42,8 @@ struct MaximumActivationTests {
   }
 
   @Test(arguments: [
+    #"{"max_activations":[1,2,3],"max_activations":[1,2,3]}"#, #"{"max_activations":[1e999,2,3]}"#,
+    #"{"max_activations":[1,-2,3]}"#,
     #"{"max_activations":[1,2]}"#, #"{"max_activations":[1,2,3,4]}"#, #"{"max_activations":"many"}"#, "{",
   ])
   func filesThatDoNotMatchAreRefused(_ text: String) throws {
@@ -55,5 +57,36 @@ struct MaximumActivationTests {
     try SafetensorsWriter.write(
       ["activations": Tensor([1.0, 2], shape: [2, 1])], to: folder.url.appending(path: "examples.safetensors"))
     #expect(throws: DictionaryError.self) { try open().maximumActivation(feature: 0) }
+  }
+
+  @Test func examplesThatAreNoNumbersAreNamed() throws {
+    let examples = folder.url.appending(path: "examples.safetensors")
+    try SafetensorsWriter.write(["activations": Tensor(integers: [Int32(1), 2, 3], shape: [3, 1])], to: examples)
+    let error = #expect(throws: DictionaryError.self) { try open().maximumActivation(feature: 0) }
+    #expect(
+      error
+        == DictionaryError.tensor(
+          path: examples.path, name: "activations", expected: "f32, bf16 or f16", found: "I32"))
+  }
+
+  @Test func theCard() throws {
+    #expect(try open().card() == nil)
+    _ = try folder.write(#"{"schema":1,"card":{"l0":19.5,"fvu":0.1,"data":"books"}}"#.utf8, as: "training.json")
+    #expect(try open().card() == ["l0": 19.5, "fvu": 0.1])
+    for empty in [#"{"card":{}}"#, #"{"card":null}"#, "{}"] {
+      _ = try folder.write(empty.utf8, as: "training.json")
+      #expect(try open().card() == nil)
+    }
+    for (text, key) in [
+      (#"{"card":{"l0":1e999}}"#, "card.l0"), (#"{"card":{"l0":1,"l0":2}}"#, "card.l0"), ("{", "card"),
+      (#"{"card":{},"card":{}}"#, "card"),
+    ] {
+      _ = try folder.write(text.utf8, as: "training.json")
+      let error = #expect(throws: DictionaryError.self) { try open().card() }
+      #expect(error?.description.contains("training.json: '\(key)' ") == true, "\(String(describing: error))")
+    }
+    _ = try folder.write(repeatElement(0x20, count: (1 << 24) + 1), as: "training.json")
+    let error = #expect(throws: DictionaryError.self) { try open().card() }
+    #expect(error?.description.contains("expected at most 16777216") == true)
   }
 }

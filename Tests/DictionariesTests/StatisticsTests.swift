@@ -25,15 +25,13 @@ struct StatisticsTests {
     let targets = (0..<sizes.writes).map { _ in random.floats(sizes.tokens * sizes.width).map { $0 + 4096 } }
     let outputs = targets.map { $0.map { $0 + random.float() * 0.5 } }
     let codes = try (0..<sizes.writes).map { _ -> SparseCode in
-      var code = SparseCode(emptyRows: 0)
+      var (offsets, features) = ([0], [Int32]())
       for _ in 0..<sizes.tokens {
-        for feature in Int32(0)..<5 where random.float() > 0 {
-          code.features.append(feature)
-          code.activations.append(1)
-        }
-        code.rowOffsets.append(code.features.count)
+        features += (Int32(0)..<5).filter { _ in random.float() > 0 }
+        offsets.append(features.count)
       }
-      return try SparseCode(rowOffsets: code.rowOffsets, features: code.features, activations: code.activations)
+      return try SparseCode(
+        rowOffsets: offsets, features: features, activations: [Float](repeating: 1, count: features.count))
     }
     let code = try DictionaryCode(codes)
     // The first token stands for BOS.

@@ -5,7 +5,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Misuse of an open dictionary, its fit to a model, and largest activations.
+/// Misuse of an open dictionary, and its fit to a model.
 struct UseTests {
   let folder: TemporaryDirectory
   let backend: NativeBackend
@@ -43,7 +43,7 @@ struct UseTests {
     #expect(throws: DictionaryError.self) { try dictionary.decode(code, write: 2) }
     #expect(throws: DictionaryError.self) { try DictionaryCode([]) }
     #expect(throws: DictionaryError.self) { try DictionaryCode([code.layers[0], SparseCode(emptyRows: 1)]) }
-    for feature in [Int32(6), -1] {
+    for feature in [Int32(6), .max] {
       let foreign = try SparseCode(rowOffsets: [0, 1], features: [feature], activations: [1])
       #expect(throws: DictionaryError.outOfRange(what: "feature", value: Int(feature), limit: 6)) {
         try dictionary.decode(DictionaryCode([foreign, SparseCode(emptyRows: 1)]))
@@ -121,5 +121,17 @@ struct UseTests {
     let model = ModelShape(layers: 26, width: 32, attentionWidth: 64, vocabularySize: 100)
     let error = #expect(throws: DictionaryError.self) { try dictionary.fits(model, modelName: "tiny") }
     #expect(error?.description.contains("without its gain") == true)
+  }
+
+  @Test func gemmaScope1EmbeddingsAreOfAnotherScale() throws {
+    let source = Fixtures.url("dictionaries/gemma-scope-2b-pt-res/layer_3/width_37/average_l0_9/params.npz")
+    let target = folder.url.appending(path: "gemma-scope-2b-pt-res/embedding/width_4k/average_l0_6")
+    try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+    try FileManager.default.copyItem(at: source, to: target.appending(path: "params.npz"))
+    let dictionary = try SparseDictionary(contentsOf: target, backend: backend)
+    #expect(dictionary.shape.reads == [.embed])
+    let model = ModelShape(layers: 26, width: 32, attentionWidth: 64, vocabularySize: 100)
+    let error = #expect(throws: DictionaryError.self) { try dictionary.fits(model, modelName: "tiny") }
+    #expect(error?.description.contains("it was trained on unscaled embeddings (Gemma Scope 1)") == true)
   }
 }

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Gemma
 import Tensors
@@ -72,7 +73,8 @@ import Testing
     fault(["use_bidirectional_attention": true], "use_bidirectional_attention", "causal")
     fault(["model_type": "llama"], "model_type", "gemma3_text")
     fault(["eos_token_id": "x"], "eos_token_id", "token id")
-    fault(["rope_parameters": ["full_attention": ["rope_theta": 1e6, "rope_type": "yarn"]]], "sliding_attention", "missing")
+    fault(
+      ["rope_parameters": ["full_attention": ["rope_theta": 1e6, "rope_type": "yarn"]]], "sliding_attention", "missing")
     let local: [String: Any] = ["rope_theta": 1e4, "rope_type": "default"]
     fault(
       ["rope_parameters": ["full_attention": ["rope_theta": 1e6, "rope_type": "yarn"], "sliding_attention": local]],
@@ -86,8 +88,31 @@ import Testing
     var fields = try Self.json("causal/config.json")
     fields["intermediate_size"] = 64
     _ = try folder.write(try JSONSerialization.data(withJSONObject: fields), as: "config.json")
-    #expect(throws: GemmaError.weight(name: "model.layers.0.mlp.gate_proj.weight", expected: [64, 32], found: [48, 32])) {
+    let expected = GemmaError.weight(
+      file: folder.url.appending(path: "model.safetensors").path, name: "model.layers.0.mlp.gate_proj.weight",
+      expected: [64, 32], found: [48, 32])
+    #expect(throws: expected) {
       try GemmaModel(contentsOf: folder.url, backend: try NativeBackend(threads: 1))
+    }
+  }
+
+  @Test(arguments: ["model.norm.weight", "model.layers.1.self_attn.q_proj.weight"])
+  func aWeightOfAnotherElementTypeIsNamed(_ name: String) throws {
+    let folder = try TemporaryDirectory()
+    let source = try SafetensorsFile(Fixtures.url("gemma/causal/model.safetensors"))
+    var tensors: [String: Tensor] = [:]
+    for name in source.names { tensors[name] = try source.tensor(name) }
+    let shape = try source.info(name).shape
+    tensors[name] = try Tensor(integers: [Int32](repeating: 0, count: shape.reduce(1, *)), shape: shape)
+    let file = folder.url.appending(path: "model.safetensors")
+    try SafetensorsWriter.write(tensors, to: file)
+    try FileManager.default.copyItem(
+      at: Fixtures.url("gemma/causal/config.json"), to: folder.url.appending(path: "config.json"))
+    do {
+      _ = try GemmaModel(contentsOf: folder.url, backend: try NativeBackend(threads: 1))
+      Issue.record("took whole numbers for weights")
+    } catch CheckpointError.unsupported(let path, let tensor, let found, let expected) {
+      #expect(path == file.path && tensor == name && found == "I32" && expected.hasPrefix("F32, F16, BF16"))
     }
   }
 

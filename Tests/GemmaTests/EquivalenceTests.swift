@@ -18,7 +18,8 @@ import Testing
     for threads in [1, 2, 3, 7] {
       let model = try TinyGemma.model(backend: try NativeBackend(threads: threads))
       let result = try model.forward(prompts, capture: Set(model.shape.sites), logits: .all)
-      let values = try model.shape.sites.map { try result.activations[$0]?.read() ?? [] } + [result.logits?.read() ?? []]
+      let activations = try model.shape.sites.map { try result.activations[$0]?.read() ?? [] }
+      let values = activations + [try result.logits?.read() ?? []]
       #expect(reference == nil || reference == values, "\(threads) threads")
       reference = values
     }
@@ -72,7 +73,8 @@ import Testing
       let step = try #require(
         try model.forward([Array(tokens[next..<end])], logits: .all, sessions: [session]).logits)
       expectClose(
-        try step.read(), try whole.rows(next..<end).read(), rowLength: 300, tolerance: 2e-5, "positions \(next)..<\(end)")
+        try step.read(), try whole.rows(next..<end).read(), rowLength: 300, tolerance: 2e-5,
+        "positions \(next)..<\(end)")
       next = end
       cut += 1
     }
@@ -98,7 +100,8 @@ import Testing
     let kept = prompts[0].count - 2
     try session.truncate(to: kept)
     #expect(session.count == kept)
-    let again = try #require(try model.forward([Array(prompts[0].suffix(2))], logits: .last, sessions: [session]).logits)
+    let rest = Array(prompts[0].suffix(2))
+    let again = try #require(try model.forward([rest], logits: .last, sessions: [session]).logits)
     let whole = try #require(try model.forward([prompts[0]], logits: .last).logits)
     expectClose(try again.read(), try whole.read(), rowLength: 300, tolerance: 2e-5, "after truncation")
     #expect(throws: TensorError.self) { try session.truncate(to: 1000) }

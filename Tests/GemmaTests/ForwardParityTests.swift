@@ -62,7 +62,8 @@ import Testing
       try last.read(), Array(try #require(all.logits).read().suffix(width)), rowLength: width, tolerance: 1e-6, "last")
     let residual = try #require(try model.forward([tokens], logits: .residual).residual)
     expectClose(
-      try model.unembed(residual).read(), try #require(all.logits).read(), rowLength: width, tolerance: 1e-6, "residual")
+      try model.unembed(residual).read(), try #require(all.logits).read(), rowLength: width, tolerance: 1e-6,
+      "residual")
   }
 
   @Test func unusableInputIsRefused() throws {

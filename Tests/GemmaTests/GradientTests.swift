@@ -127,6 +127,25 @@ import Testing
     #expect(try #require(gradients[.mlpOut(3)]).read().allSatisfy { $0 == 0 })
   }
 
+  /// The walk ends at the earliest source: what it finds there does not depend on that.
+  @Test func aSourceAloneGetsWhatItGetsAmongAll() throws {
+    let recording = try model.record(tokens)
+    let cotangents = [
+      Cotangent.logits([17, 101], weights: [1, -1], position: 22),
+      .site(.mlpOut(4), [Float](repeating: 1, count: 32), position: 9),
+    ]
+    for mode in [GradientMode.exact, .frozen] {
+      for mlp in [MLPGradient.through, .blocked] {
+        let all = try model.gradients(
+          of: cotangents, in: recording, at: Set(model.shape.sites), mode: mode, mlp: mlp)
+        for site in [Site.embed, .attnOut(0), .attnOut(3), .mlpIn(3), .mlpOut(3), .residPost(3), .mlpIn(6)] {
+          let alone = try model.gradients(of: cotangents, in: recording, at: [site], mode: mode, mlp: mlp)
+          #expect(try alone[site]?.read() == all[site]?.read(), "\(site) \(mode) \(mlp)")
+        }
+      }
+    }
+  }
+
   @Test func unusableCotangentsAreRefused() throws {
     let recording = try model.record(tokens)
     func refuse(_ cotangent: Cotangent) {

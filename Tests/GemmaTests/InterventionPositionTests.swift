@@ -151,4 +151,28 @@ import Testing
     _ = try bench.model.forward([[2, 5]], logits: .all, visitor: silent)
     #expect(silent.records.isEmpty)
   }
+
+  /// A splice records how far it moved each row; one that keeps its error moves none.
+  @Test(arguments: [(InterventionBench.residual, 3), (InterventionBench.transcoder, 4)])
+  func splicesAreRecorded(path: String, layer: Int) throws {
+    let bench = try InterventionBench()
+    let dictionary = try bench.dictionary(path, name: "spliced")
+    let site = try #require(dictionary.shape.writes.first)
+    #expect(site.layer == layer)
+    let visitor = try bench.plan([.init(.splice, .dictionary("spliced"))], [dictionary]).visitor(recordsChanges: true)
+    let after = try bench.activations(site, visitor)
+    let before = try bench.activations(site)
+    let plain = bench.tokens.indices.filter { bench.tokens[$0] != 2 }
+    #expect(visitor.records.map(\.position) == plain)
+    for record in visitor.records {
+      let row = record.position * 32..<(record.position + 1) * 32
+      let length = row.reduce(0.0) { $0 + Double(after[$1] - before[$1]) * Double(after[$1] - before[$1]) }.squareRoot()
+      #expect(abs(Double(record.change) - length) <= 1e-4 * max(1, length))
+      #expect(record.kind == .splice && record.site == site && record.before == nil && record.after == nil)
+    }
+    let kept = try bench.plan([.init(.splice, .dictionary("spliced"), keepError: true)], [dictionary])
+      .visitor(recordsChanges: true)
+    _ = try bench.logits(kept)
+    #expect(kept.records.isEmpty)
+  }
 }

@@ -61,7 +61,8 @@ import Testing
     var random = SeededRandom(seed: 5)
     let (x, gain, residual) = (random.floats(6 * 10), random.floats(10), random.floats(60))
     let output = try backend.rmsNorm(
-      Tensor(x, shape: [6, 10]), gain: Tensor(gain, shape: [10]), epsilon: 1e-6, residual: Tensor(residual, shape: [6, 10]))
+      Tensor(x, shape: [6, 10]), gain: Tensor(gain, shape: [10]), epsilon: 1e-6,
+      residual: Tensor(residual, shape: [6, 10]))
     let expected = (0..<60).map { i -> Float in
       let row = x[i / 10 * 10..<i / 10 * 10 + 10]
       let mean = row.reduce(0.0) { $0 + Double($1) * Double($1) } / 10
@@ -105,7 +106,55 @@ import Testing
     expectClose(try output.read(), expected, rowLength: d, tolerance: 1e-5, "slice")
     let stranger = try SparseCode(rowOffsets: [0, 1], features: [19], activations: [1])
     #expect(throws: TensorError.self) {
-      try backend.decode(stranger, weight: Tensor(decoder, shape: [width, 3, d]), start: 0, rowStride: 3 * d, d: d, bias: nil)
+      try backend.decode(
+        stranger, weight: Tensor(decoder, shape: [width, 3, d]), start: 0, rowStride: 3 * d, d: d, bias: nil)
+    }
+  }
+
+  @Test func encodingNothingIsRefused() throws {
+    #expect(throws: TensorError.self) {
+      try backend.encode(
+        Tensor([], shape: [2, 0]), weight: Tensor([], shape: [0, 3]), bias: Tensor([1, 1, 1], shape: [3]),
+        threshold: Tensor([0, 0, 0], shape: [3]))
+    }
+  }
+
+  @Test func rowsThatSplitBlocksAreRefused() throws {
+    // One block of 256: as a list of single elements its rows would have no bytes of their own.
+    let storage = try HostStorage(byteCount: 144)
+    storage.bytes.initializeMemory(as: UInt8.self, repeating: 0x21)
+    let list = try Tensor(storage: storage, shape: [256], dtype: .q4_k)
+    let row = try list.reshaped([1, 256])
+    #expect(try backend.widen(list).shape == [256])
+    #expect(try backend.widen(list).read() == backend.widen(row).read())
+    #expect(try backend.widen(row).read().contains { $0 != 0 })
+    let x = try Tensor([Float](repeating: 1, count: 256), shape: [1, 256])
+    let wrong = [
+      { try backend.gather(list, rows: [0], scale: 1) }, { try backend.upload(list) },
+      { try backend.matmul(x, list) }, { try backend.linear(Tensor([1], shape: [1, 1]), list) },
+    ]
+    for operation in wrong {
+      do {
+        _ = try operation()
+        Issue.record("took a list of blocks for a matrix")
+      } catch TensorError.shape(_, let expected, _) {
+        #expect(expected.contains("whole blocks of q4_k"))
+      }
+    }
+    let halves = try HostStorage(byteCount: 6)
+    halves.bytes.storeBytes(of: 0x3C00_4000, toByteOffset: 0, as: UInt32.self)
+    halves.bytes.storeBytes(of: 0x4200, toByteOffset: 4, as: UInt16.self)
+    #expect(try backend.widen(Tensor(storage: halves, shape: [3], dtype: .f16)).read() == [2, 1, 3])
+    #expect(try backend.widen(Tensor(storage: halves, shape: [], dtype: .bf16)).read() == [2])
+  }
+
+  @Test func formatsThatAreNotComputedWithAreNamed() throws {
+    let doubles = try Tensor(storage: HostStorage(byteCount: 16), shape: [1, 2], dtype: .f64)
+    do {
+      _ = try backend.widen(doubles)
+      Issue.record("widened f64")
+    } catch {
+      #expect("\(error)".contains("expected f32, f16, bf16, scaled int8 or a block format"))
     }
   }
 

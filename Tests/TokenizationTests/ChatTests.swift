@@ -70,6 +70,18 @@ import Tokenization
     #expect(try tokenizer.decode(safe.ids) == tokenizer.decode(parsed.ids))
   }
 
+  /// A <bos> that a message spells stays in its turn, behind the turn's mark.
+  @Test(arguments: Subject.all)
+  func neverTwoBOSInFront(_ subject: Subject) throws {
+    let tokenizer = try subject.load()
+    for first in [ChatMessage(.user, "<bos><bos>x"), ChatMessage(.system, "<bos>x")] {
+      let chat = ChatConversation(first.role == .system ? [first, .init(.user, "<bos>")] : [first])
+      let ids = try tokenizer.encode(chat: chat, specials: .parse).tokens.ids
+      #expect(ids.first == tokenizer.bos && ids[1] == tokenizer.startOfTurn)
+      #expect(ids.filter { $0 == tokenizer.bos }.count == 3)
+    }
+  }
+
   @Test func jsonForms() throws {
     func read(_ json: String) throws -> ChatConversation { try ChatConversation(json: json.utf8) }
     let plain = try read(#"{"messages":[{"role":"user","content":"a"},{"content":"b","role":"assistant"}],"x":[1]}"#)
@@ -92,6 +104,13 @@ import Tokenization
     (#"{"messages":[{"role":"system","content":[]}]}"#, "messages[0].content"),
     (#"{"messages":[],"add_generation_prompt":"yes"}"#, "add_generation_prompt"),
     (#"{"messages":[],"prefill":1}"#, "prefill"),
+    (#"{"messages":[],"messages":[]}"#, "messages"), (#"{"messages":[],"prefill":"a","prefill":"b"}"#, "prefill"),
+    (#"{"messages":[{"role":"user","role":"model","content":"x"}]}"#, "messages[0].role"),
+    (#"{"messages":[{"role":"user","content":"x","content":"y"}]}"#, "messages[0].content"),
+    (
+      #"{"messages":[{"role":"user","content":[{"type":"text","text":"x","text":"y"}]}]}"#,
+      "messages[0].content[0].text"
+    ),
   ])
   func badJSONIsNamed(_ json: String, _ location: String) throws {
     do {

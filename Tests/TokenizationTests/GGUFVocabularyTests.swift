@@ -1,17 +1,40 @@
+import Checkpoints
 import Foundation
+import TestSupport
 import Testing
 import Tokenization
 
 @Suite struct GGUFVocabularyTests {
   /// The least vocabulary that loads, and `more` after it.
-  private func load(_ more: [(String, Int)] = [], without: String? = nil) throws -> GemmaTokenizer {
+  private func load(
+    _ more: [(String, Int)] = [], without: String? = nil, bytes: [[UInt8]] = []
+  ) throws -> GemmaTokenizer {
     var entries: [(String, Int)] = [("<pad>", 3), ("<eos>", 3), ("<bos>", 3), ("<unk>", 2), ("\u{2581}", 1)]
     for value in 0..<256 {
       entries.append(("<0x\(value < 16 ? "0" : "")\(String(value, radix: 16, uppercase: true))>", 6))
     }
     entries += more
     entries.removeAll { $0.0 == without }
-    return try GemmaTokenizer(pieces: entries.map { Array($0.0.utf8) }, types: entries.map(\.1), file: "m.gguf")
+    return try GemmaTokenizer(
+      pieces: entries.map { Array($0.0.utf8) } + bytes, types: entries.map(\.1) + bytes.map { _ in 1 }, file: "m.gguf")
+  }
+
+  private struct Cases: Decodable {
+    struct Case: Decodable {
+      let text: String
+      let ids: [Int32]
+    }
+    let cases: [Case]
+  }
+
+  /// A whole tiny model's vocabulary gives the ids that transformers gives for it.
+  @Test(arguments: ["tiny-f32.gguf", "tiny-q8_0.gguf"])
+  func idsAreTransformers(_ file: String) throws {
+    let tokenizer = try GemmaTokenizer(gguf: GGUFFile(Fixtures.url("gguf/\(file)")))
+    let json = try Data(contentsOf: Fixtures.url("gguf/tokenizer-cases.json"))
+    let cases = try JSONDecoder().decode(Cases.self, from: json).cases
+    #expect(cases.count == 10)
+    for entry in cases { #expect(tokenizer.encode(entry.text) == entry.ids, "\(entry.text.debugDescription)") }
   }
 
   @Test func lowerIdsMergeFirstThenLongerLeftParts() throws {
@@ -36,9 +59,9 @@ import Tokenization
   }
 
   @Test func faultsAreNamed() throws {
-    func fault(_ more: [(String, Int)] = [], without: String? = nil) -> String? {
+    func fault(_ more: [(String, Int)] = [], without: String? = nil, bytes: [[UInt8]] = []) -> String? {
       do {
-        _ = try load(more, without: without)
+        _ = try load(more, without: without, bytes: bytes)
         return nil
       } catch TokenizerError.invalid(_, let field, let reason) {
         return "\(field) \(reason)"
@@ -55,6 +78,13 @@ import Tokenization
     #expect(fault([("", 1)]) == "\(field) the piece of id 261 is empty")
     #expect(fault([(" ", 1)]) == "\(field) piece '\u{2581}' has two ids, 4 and 261")
     #expect(fault([(String(repeating: "x", count: 1024), 1)])?.contains("1024 bytes") == true)
+    // Cut short, overlong, a surrogate, beyond the last scalar, a lone continuation.
+    let broken: [[UInt8]] = [
+      [0xC3], [0x61, 0xE2, 0x96], [0xC1, 0x81], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0x80], [0x61, 0xFF],
+    ]
+    for bytes in broken {
+      #expect(fault([("é", 1)], bytes: [bytes]) == "\(field) the piece of id 262 is not UTF-8", "\(bytes)")
+    }
     #expect(throws: TokenizerError.self) { try GemmaTokenizer(pieces: [[0x41]], types: [], file: "m.gguf") }
     #expect(throws: TokenizerError.self) { try GemmaTokenizer(pieces: [], types: [], file: "m.gguf") }
     // A vocabulary without turn marks loads and has no chat.

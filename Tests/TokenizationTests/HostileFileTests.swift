@@ -74,6 +74,31 @@ import Tokenization
     Change("added_tokens", #"[{"id":0,"content":"<pad>","normalized":true}]"#, field: "added_tokens[0].normalized"),
     Change("added_tokens", #"[{"id":0,"content":"<pad>","single_word":true}]"#, field: "added_tokens[0].single_word"),
     Change("added_tokens", #"[{"id":0,"content":"<pad>","special":true}]"#),
+    // The wrong type of value.
+    Change("model", "[]"), Change("model.vocab", "[]"), Change("model.vocab", #"{"a":"0"}"#),
+    Change("model.merges", "{}"), Change("model.merges", "[7]", field: "model.merges[0]"),
+    Change("model.merges", "[[1,2]]", field: "model.merges[0]"), Change("added_tokens", "{}"),
+    Change("added_tokens", "[1]", field: "added_tokens[0]"),
+    Change("added_tokens", #"[{"id":"0"}]"#, field: "added_tokens[0].id"),
+    Change("added_tokens", #"[{"id":0,"content":7}]"#, field: "added_tokens[0].content"),
+    Change("added_tokens", #"[{"id":0,"content":"<pad>","special":1}]"#, field: "added_tokens[0].special"),
+    Change("added_tokens", #"[{"id":0,"content":"<pad>","rstrip":"no"}]"#, field: "added_tokens[0].rstrip"),
+    // A token that is looked for at every place of a text.
+    Change(
+      "added_tokens", "[{\"id\":0,\"content\":\"\(String(repeating: "a", count: 1024))\"}]", field: "added_tokens[0]"),
+    // What is done to texts and tokens besides.
+    Change("truncation", #"{"max_length":512,"strategy":"LongestFirst","stride":0,"direction":"Right"}"#),
+    Change("padding", #"{"strategy":"BatchLongest","pad_id":0}"#), Change("post_processor", "[]"),
+    Change("post_processor", "{}", field: "post_processor.type"),
+    Change("post_processor.type", #""ByteLevel""#),
+    Change("post_processor.single", nil),
+    Change("post_processor.single", #"[{"Sequence":{"id":"A","type_id":0}}]"#),
+    Change(
+      "post_processor.single",
+      #"[{"SpecialToken":{"id":"<bos>","type_id":0}},{"Sequence":{"id":"A","type_id":0}},"#
+        + #"{"SpecialToken":{"id":"<eos>","type_id":0}}]"#),
+    Change("post_processor.special_tokens", nil),
+    Change("post_processor.special_tokens", #"{"<bos>":{"id":"<bos>","ids":[3],"tokens":["<bos>"]}}"#),
   ])
   func fieldsAreNamed(_ change: Change) throws {
     do {
@@ -117,6 +142,14 @@ import Tokenization
       fields["pre_tokenizer"] = "null"
     }
     #expect(spelled.encode(text) == plain.encode(text))
+    for processor in [nil, "null"] {
+      let bare = try Self.load {
+        $0["post_processor"] = processor
+        $0["truncation"] = nil
+        $0["padding"] = nil
+      }
+      #expect(bare.encode(text) == plain.encode(text))
+    }
     let size = plain.vocabularySize
     let extended = try Self.load { fields in
       let token = ",{\"id\":\(size),\"content\":\"<image_soft_token>\",\"special\":true}]"

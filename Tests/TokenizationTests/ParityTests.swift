@@ -21,6 +21,27 @@ import Tokenization
   }
 
   @Test(arguments: Subject.all)
+  func vocabularyIsTheGoldens(_ subject: Subject) throws {
+    #expect(try FNVHash.vocabulary(subject.load()) == Goldens.read(subject.goldens).vocabulary)
+  }
+
+  /// A megabyte without a space is one chunk.
+  @Test(arguments: Subject.all)
+  func idsOfLongTextsAreHuggingFaces(_ subject: Subject) throws {
+    let tokenizer = try subject.load()
+    let goldens = try Goldens.read(subject.goldens).long
+    #expect(goldens.contains { $0.bytes >= 1_000_000 })
+    for golden in goldens {
+      let text = golden.text
+      #expect(text.utf8.count == golden.bytes)
+      let ids = tokenizer.encode(text, addBOS: false)
+      var hash = FNVHash()
+      hash.add(ids)
+      #expect(ids.count == golden.count && hash.text == golden.hash, "seed \(golden.seed)")
+    }
+  }
+
+  @Test(arguments: Subject.all)
   func invalidUTF8IsRepaired(_ subject: Subject) throws {
     let tokenizer = try subject.load()
     for golden in try Goldens.read(subject.goldens).invalid {
@@ -52,6 +73,11 @@ import Tokenization
     #expect(tokenizer.encode("", addBOS: false).isEmpty)
     #expect(tokenizer.encode("<bos>hi") == tokenizer.encode("hi"))
     #expect(tokenizer.encode("<bos>hi", addBOS: false) == tokenizer.encode("hi"))
+    // However many there are, one is left; later ones are the text's own.
+    #expect(tokenizer.encode("<bos><bos><bos>hi") == tokenizer.encode("hi"))
+    #expect(tokenizer.encode("<bos><bos>") == [tokenizer.bos])
+    #expect(tokenizer.encode("<bos><bos>", addBOS: false) == [tokenizer.bos, tokenizer.bos])
+    #expect(tokenizer.encode("<bos>hi<bos><bos>").suffix(2) == [tokenizer.bos, tokenizer.bos])
     let spelled = tokenizer.encode("<bos>hi", specials: .asText)
     #expect(spelled.filter { $0 == tokenizer.bos }.count == 1)
     #expect(spelled.count > tokenizer.encode("hi").count)

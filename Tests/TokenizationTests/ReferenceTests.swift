@@ -108,6 +108,16 @@ private struct SlowTokenizer {
     }
   }
 
+  /// What a huge text needed is given back; what an ordinary one did waits for the next.
+  @Test func scratchMemoryOfHugeTextsIsNotKept() throws {
+    let tokenizer = try Subject.tinyJSON.load()
+    _ = tokenizer.encode(String(repeating: "ab", count: 20_000))
+    #expect((40_000..<(1 << 20)).contains(tokenizer.keptCapacity))
+    _ = tokenizer.encode(String(repeating: "ab", count: 1 << 20))
+    #expect(tokenizer.keptCapacity == 0)
+    #expect(tokenizer.encode("ab").count > 1)
+  }
+
   /// Calls from many threads share nothing that one could spoil for another.
   @Test func callsMayOverlap() async throws {
     let tokenizer = try Subject.tinyGGUF.load()

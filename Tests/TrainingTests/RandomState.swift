@@ -44,6 +44,7 @@ struct RandomState: TensorSource {
 
   var names: [String] { tensors.keys.sorted() }
   func contains(_ name: String) -> Bool { tensors[name] != nil }
+  func path(of name: String) -> String { "memory" }
   func info(_ name: String) throws -> TensorInfo { throw CheckpointError.missingTensor(file: "memory", tensor: name) }
   func tensor(_ name: String) throws -> Tensor {
     guard let tensor = tensors[name] else { throw CheckpointError.missingTensor(file: "memory", tensor: name) }

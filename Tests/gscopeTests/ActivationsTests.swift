@@ -29,6 +29,42 @@ import Testing
     let listed = try #require(try result.json()["sites"] as? [[String: Any]])
     // In the order in which the model computes them.
     #expect(listed.compactMap { $0["site"] as? String }.prefix(3) == ["embed", "mlp_out.0", "mlp_out.1"])
+    // <bos> and <start_of_turn> are left out of the mean.
+    let plain = try dumps.tensor("p0.tokens").readIntegers().enumerated().filter { $1 > 6 }.map(\.offset)
+    for entry in listed {
+      let name = try #require(entry["site"] as? String)
+      let x = try dumps.tensor("p0.\(name)")
+      let norms = try plain.map { row in
+        try x.rows(row..<row + 1).read().reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+      }
+      let mean = norms.reduce(0, +) / Double(norms.count)
+      #expect(abs(try #require(entry["mean_norm"] as? Double) - mean) < 1e-4 * mean, "\(name)")
+    }
+  }
+
+  @Test func specialTokensAloneHaveNoMeanNorm() throws {
+    let directory = try TemporaryDirectory()
+    let file = directory.url.appending(path: "x.safetensors").path
+    let json = try Tool.run("activations", "--tokens", "2", "--site", "embed", "--save", file, "--json").json()
+    #expect((json["sites"] as? [[String: Any]])?.first?["mean_norm"] is NSNull)
+    let people = try Tool.run("activations", "--tokens", "2", "--site", "embed", "--save", file)
+    #expect(people.status == 0 && people.output.contains("-"))
+  }
+
+  /// Before the model is opened: the one named here does not exist.
+  @Test func aSaveThatCannotWorkIsFoundFirst() throws {
+    let directory = try TemporaryDirectory()
+    let cases = [
+      (directory.url.path, "it is a folder"), (directory.url.path + "/new/", "it names a folder"),
+      ("/dev/null", "it is no regular file"),
+    ]
+    for arguments in [["activations", "--site", "embed"], ["logits"], ["features", "--dictionary", "/nowhere"]] {
+      for (path, reason) in cases {
+        let result = try Tool.run(arguments + ["--model", "/nowhere", "--tokens", "2", "--save", path])
+        #expect(result.status == 1)
+        #expect(result.errors == "gscope: error: \(path): cannot be written: \(reason)\n")
+      }
+    }
   }
 
   @Test func severalTextsShareOneFile() throws {

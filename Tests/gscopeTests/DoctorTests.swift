@@ -23,6 +23,16 @@ import Testing
     #expect(result.errors.contains("model failed"))
   }
 
+  @Test(arguments: [("GSCOPE_THREADS", "0"), ("GSCOPE_ISA", "mmx")])
+  func aWrongEnvironmentIsAFinding(name: String, value: String) throws {
+    let result = try Tool.run(["doctor", "--model", Tool.model, "--json"], environment: [name: value])
+    #expect(result.status == 1)
+    let checks = try #require(try result.json()["checks"] as? [[String: Any]])
+    let failed = checks.filter { $0["status"] as? String == "failed" }
+    #expect(failed.first?["name"] as? String == (name == "GSCOPE_ISA" ? "processor" : "threads"))
+    #expect(failed.allSatisfy { ($0["finding"] as? String)?.contains("\(name) is '\(value)'") == true })
+  }
+
   @Test func noModelIsAWarning() throws {
     let result = try Tool.run(["doctor"])
     #expect(result.status == 0)

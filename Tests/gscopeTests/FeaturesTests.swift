@@ -32,6 +32,59 @@ import Testing
     }
   }
 
+  /// L0 and FVU from the reference's activations and the stored weights, written out.
+  @Test func figuresAreThoseOfTheReference() throws {
+    let dumps = try SafetensorsFile(Fixtures.url("gemma/causal/dumps.safetensors"))
+    let ids = try dumps.tensor("p0.tokens").readIntegers()
+    let x = try dumps.tensor("p0.resid_post.3")
+    let file = try SafetensorsFile(URL(filePath: sae).appending(path: "params.safetensors"))
+    func numbers(_ name: String) throws -> [Double] { try file.tensor(name).read().map(Double.init) }
+    let (encoder, decoder) = (try numbers("w_enc"), try numbers("w_dec"))
+    let (bias, threshold, offset) = (try numbers("b_enc"), try numbers("threshold"), try numbers("b_dec"))
+    // Special tokens, ids up to 6 here, do not count.
+    let rows = ids.indices.filter { ids[$0] > 6 }
+    let inputs = try rows.map { try x.rows($0..<$0 + 1).read().map(Double.init) }
+    let means = (0..<32).map { i in inputs.reduce(0) { $0 + $1[i] } / Double(inputs.count) }
+    var (active, residual, variance) = (0, 0.0, 0.0)
+    for input in inputs {
+      var output = offset
+      for feature in 0..<37 {
+        let pre = (0..<32).reduce(bias[feature]) { $0 + input[$1] * encoder[$1 * 37 + feature] }
+        guard pre > threshold[feature], pre > 0 else { continue }
+        active += 1
+        for i in 0..<32 { output[i] += pre * decoder[feature * 32 + i] }
+      }
+      for i in 0..<32 {
+        residual += (input[i] - output[i]) * (input[i] - output[i])
+        variance += (input[i] - means[i]) * (input[i] - means[i])
+      }
+    }
+    let text = ids.map(String.init).joined(separator: ",")
+    let json = try Tool.run("features", "--dictionary", sae, "--tokens", text, "--json").json()
+    let listed = try #require((json["dictionaries"] as? [[String: Any]])?.first)
+    #expect(listed["l0"] as? Double == Double(active) / Double(rows.count))
+    let fvu = residual / variance
+    #expect(abs(try #require(listed["fvu_prompt"] as? Double) - fvu) < 1e-4 * fvu)
+  }
+
+  @Test func splicedRowsAreReported() throws {
+    let directory = try TemporaryDirectory()
+    let list = #"{"schema":1,"interventions":[{"kind":"splice","dictionary":"resid"}]}"#
+    let file = try directory.write(Array(list.utf8), as: "splice.json")
+    let arguments = ["--dictionary", "resid=\(sae)", "--interventions", file.path, "--tokens", "2,20,30"]
+    let json = try Tool.run(["intervene", "--model", Tool.model, "--json"] + arguments).json()
+    let changed = try #require(json["changed"] as? [[String: Any]])
+    #expect(changed.map { $0["position"] as? Int } == [1, 2])
+    for record in changed {
+      #expect(record["kind"] as? String == "splice" && record["site"] as? String == "resid_post.3")
+      #expect(record["before"] is NSNull && record["after"] is NSNull)
+      #expect(try #require(record["change"] as? Double) > 0)
+    }
+    let people = try Tool.run(["intervene", "--model", Tool.model] + arguments)
+    #expect(people.output.contains("2 rows replaced by reconstructions (moved by "), "\(people.output)")
+    #expect(!people.output.contains("activations changed"))
+  }
+
   @Test func savedCodeIsWholeAndAgreesWithTheListing() throws {
     let directory = try TemporaryDirectory()
     let file = directory.url.appending(path: "code.safetensors")

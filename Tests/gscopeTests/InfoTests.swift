@@ -21,8 +21,8 @@ import Testing
     #expect(json["global_layers"] as? [Int] == [5])
     let bytes = try #require(json["bytes"] as? Int)
     #expect(bytes == 4 * (try #require(json["parameters"] as? Int)))
-    // Keys and values: 2 heads of 16, twice, 4 bytes; 8 positions in 6 local layers, 1,000 in the global one.
-    #expect(json["cache_bytes_1000_tokens"] as? Int == 2 * 2 * 16 * 4 * (6 * 8 + 1000))
+    // Keys and values: 2 heads of 16, twice, 4 bytes; read in one pass, every layer has 1,000.
+    #expect(json["cache_bytes_1000_tokens"] as? Int == 2 * 2 * 16 * 4 * 7 * 1000)
     #expect(try info(Fixtures.url("gguf/tiny-q8_0.gguf").path)["format"] as? String == "gguf")
   }
 
@@ -35,6 +35,29 @@ import Testing
     #expect(json["features_per_layer"] as? Int == 29)
     #expect((json["reads"] as? [String])?.count == 7)
     #expect(json["l0"] as? Double == 150)
+    #expect(json["memory_bytes"] as? Int == json["bytes"] as? Int)
+  }
+
+  @Test func aDictionaryThatDoesNotTellItsSite() throws {
+    let directory = try TemporaryDirectory()
+    let source = URL(filePath: Tool.dictionary("resid_post/layer_3_width_37_l0_small/params.safetensors"))
+    try FileManager.default.copyItem(at: source, to: directory.url.appending(path: "params.safetensors"))
+    for command in [["info", directory.url.path], ["features", "--tokens", "2", "--dictionary", directory.url.path]] {
+      let result = try Tool.run(command + (command[0] == "features" ? ["--model", Tool.model] : []))
+      #expect(result.status == 1)
+      #expect(result.errors.contains("--at SITE"), "\(result.errors)")
+    }
+    let json = try Tool.run(["info", directory.url.path, "--at", "resid_post.3", "--json"]).json()
+    #expect(json["reads"] as? [String] == ["resid_post.3"])
+    #expect(try Tool.run(["info", Tool.model, "--at", "resid_post.3"]).status == 2)
+  }
+
+  @Test(.enabled(if: geteuid() != 0, "the superuser reads every folder")) func aFolderThatCannotBeRead() throws {
+    let directory = try TemporaryDirectory()
+    try FileManager.default.setAttributes([.posixPermissions: 0], ofItemAtPath: directory.url.path)
+    defer { try? FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: directory.url.path) }
+    let result = try Tool.run(["info", directory.url.path])
+    #expect(result.errors == "gscope: error: \(directory.url.path): cannot be read\n")
   }
 
   @Test func aFileOfTensors() throws {

@@ -33,15 +33,18 @@ import Testing
     #expect(message == "gscope: interrupted\n")
   }
 
-  @Test(arguments: [(SIGINT, Int32(130)), (SIGTERM, Int32(143))])
-  func workEndsAndLeavesNoFile(signal: Int32, status: Int32) throws {
+  @Test(arguments: [
+    (["logits", "--top-k", "1"], SIGINT, Int32(130)), (["logits", "--top-k", "1"], SIGTERM, Int32(143)),
+    (["activations", "--site", "embed"], SIGINT, Int32(130)),
+  ])
+  func workEndsAndLeavesNoFile(command: [String], signal: Int32, status: Int32) throws {
     let directory = try TemporaryDirectory()
     let words = String(repeating: "word ", count: 60)
     let lines = (0..<4000).map { "{\"id\":\($0),\"text\":\"\(words)\"}" }.joined(separator: "\n")
     let texts = try directory.write(Array(lines.utf8), as: "texts.jsonl")
     let saved = directory.url.appending(path: "saved.safetensors")
     let process = try Tool.process(
-      ["logits", "--model", Tool.model, "--texts", texts.path, "--save", saved.path, "--top-k", "1"])
+      command + ["--model", Tool.model, "--texts", texts.path, "--save", saved.path])
     let output = Pipe()
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice

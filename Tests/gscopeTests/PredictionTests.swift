@@ -89,10 +89,49 @@ import Testing
     #expect(result.output.hasPrefix("{\"schema\":1,\"prompt_tokens\":["))
     let json = try result.json()
     let tokens = try #require(json["tokens"] as? [[String: Any]]).compactMap { $0["id"] as? Int }
-    #expect(tokens == Array(expected.prefix(tokens.count)))
-    #expect(tokens.count == expected.count || json["stopped"] as? String == "eos")
+    // <eos> ends it and is not among the tokens.
+    let end = expected.firstIndex(of: 1)
+    #expect(tokens == Array(expected.prefix(end ?? expected.count)))
+    #expect(!tokens.isEmpty)
+    #expect(json["stopped"] as? String == (end == nil ? "length" : "eos"))
     let streamed = try Tool.run("generate", "--tokens", try promptIDs(), "--max-tokens", "\(expected.count)")
     #expect(streamed.output == (try #require(json["text"] as? String)) + "\n")
+  }
+
+  /// The reference's continuation has bytes that are no UTF-8: offsets count what stands for them in the text.
+  @Test func offsetsOfGeneratedTokensAreIntoTheText() throws {
+    let json = try Tool.run("generate", "--tokens", try promptIDs(), "--max-tokens", "16", "--json").json()
+    let text = try #require(json["text"] as? String)
+    try #require(text.contains("\u{FFFD}"))
+    let tokens = try #require(json["tokens"] as? [[String: Any]])
+    let starts = tokens.compactMap { $0["start"] as? Int }
+    let ends = tokens.compactMap { $0["end"] as? Int }
+    #expect(starts == [0] + ends.dropLast())
+    #expect(ends.last == text.utf8.count)
+    for (i, token) in tokens.enumerated() {
+      let bytes = Array(text.utf8)[starts[i]..<ends[i]]
+      #expect(String(decoding: bytes, as: UTF8.self) == token["text"] as? String)
+    }
+  }
+
+  @Test func offsetsOfGivenTokensAreIntoTheirText() throws {
+    // <0xE2> <0x82> without a third byte, then <0x41>; then the three bytes of the euro sign.
+    let json = try Tool.run("tokenize", "--tokens", "237,141,76,237,141,183", "--json").json()
+    let tokens = try #require(json["tokens"] as? [[String: Any]])
+    #expect(tokens.map { $0["start"] as? Int } == [0, 3, 3, 4, 5, 6])
+    #expect(tokens.map { $0["end"] as? Int } == [3, 3, 4, 5, 6, 7])
+  }
+
+  @Test(arguments: ["logits", "lens", "intervene", "features"]) func anyNumberOfTopEntries(command: String) throws {
+    let dictionary = ["--dictionary", "d=\(Tool.dictionary("resid_post/layer_3_width_37_l0_small"))"]
+    var more = command == "features" || command == "intervene" ? dictionary : []
+    if command == "intervene" { more += ["--steer", "d#1=3"] }
+    for format in [[], ["--json"]] {
+      let result = try Tool.run(
+        [command, "--model", Tool.model, "--tokens", "2,20", "--top-k", "\(Int.max)"] + more + format)
+      #expect(result.status == 0, "\(result.errors)")
+      #expect(!result.output.isEmpty)
+    }
   }
 
   @Test func theSameSeedGivesTheSameText() throws {

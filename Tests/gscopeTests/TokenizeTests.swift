@@ -20,6 +20,37 @@ import Testing
     #expect(tokens.dropFirst().compactMap { $0["text"] as? String }.joined() == "a b")
   }
 
+  /// The tokens of a long text are written in several pieces.
+  @Test func jsonOfALongText() throws {
+    let ids = (0..<9001).map { "\(11 + $0 % 280)" }.joined(separator: ",")
+    let result = try Tool.run("tokenize", "--tokens", ids, "--json")
+    let tokens = try #require(try result.json()["tokens"] as? [[String: Any]])
+    #expect(tokens.map { $0["id"] as? Int } == (0..<9001).map { 11 + $0 % 280 })
+    let people = try Tool.run("tokenize", "--tokens", ids)
+    #expect(people.output.split(separator: "\n").count == 9003)
+    #expect(people.output.hasSuffix("9,001 tokens\n"))
+  }
+
+  /// A line that comes through a pipe in many parts.
+  @Test func aLineOfManyMegabytes() throws {
+    let process = try Tool.process(["tokenize", "--model", Tool.model, "--texts", "-"])
+    let (input, output) = (Pipe(), Pipe())
+    process.standardInput = input
+    process.standardOutput = output
+    try process.run()
+    let word = Data(String(repeating: "x", count: 1 << 20).utf8)
+    DispatchQueue.global().async {
+      input.fileHandleForWriting.write(Data("{\"id\":1,\"other\":\"".utf8))
+      for _ in 0..<24 { input.fileHandleForWriting.write(word) }
+      input.fileHandleForWriting.write(Data("\",\"text\":\"a\"}\n".utf8))
+      try? input.fileHandleForWriting.close()
+    }
+    let line = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    #expect(String(decoding: line, as: UTF8.self).hasPrefix("{\"schema\":1,\"id\":1,\"tokens\":["))
+  }
+
   @Test func piecesAreVisibleForPeople() throws {
     let result = try Tool.run("tokenize", "--text", "a\n\u{1B}[31m b")
     #expect(result.status == 0)

@@ -10,7 +10,8 @@ import Testing
     #expect(version.status == 0)
     #expect(version.output.split(separator: ".").count == 3)
     for command in [
-      "info", "verify", "convert", "tokenize", "logits", "lens", "activations", "features", "generate", "intervene",
+      "info", "verify", "convert", "tokenize", "logits", "lens", "activations", "harvest", "features", "generate",
+      "intervene", "plan",
       "doctor",
     ] {
       let help = try Tool.run([command, "--help"])
@@ -45,6 +46,12 @@ import Testing
     (["generate", "--text", "a", "--temperature", "-1"], "--temperature"),
     (["generate", "--text", "a", "--top-p", "0"], "--top-p"),
     (["intervene", "--text", "a"], "--steer"),
+    (["intervene", "--text", "a", "--steer", "d#b=1"], "'b' is no feature"),
+    (["generate", "--text", "a", "--dictionary", "d=x", "--steer", "d=1"], "--steer: steering 'd=1'"),
+    (["logits", "--text", "a", "--save", ""], "--save"),
+    (["activations", "--text", "a", "--site", "embed", "--save", ""], "--save"),
+    (["features", "--text", "a", "--dictionary", "x", "--save", ""], "--save"),
+    (["info", "x", "--at", "resid_pot.3"], "--at"),
     (["frobnicate"], "frobnicate"),
   ])
   func wrongUsageIsStatusTwo(arguments: [String], mention: String) throws {
@@ -74,11 +81,14 @@ import Testing
     func logprob(_ isa: String) throws -> Double {
       let result = try Tool.run(
         ["logits", "--model", Tool.model, "--tokens", "2,5,7", "--json"], environment: ["GSCOPE_ISA": isa])
+      try #require(result.status == 0, "\(isa): \(result.errors)")
       return try #require(try result.json()["loss"] as? Double)
     }
     let scalar = try logprob("scalar")
-    let doctor = try Tool.run(["doctor", "--json"]).output
-    for isa in ["avx2", "avx512", "neon"] where doctor.contains("can run") && doctor.contains(isa) {
+    let checks = try #require(try Tool.run(["doctor", "--json"]).json()["checks"] as? [[String: Any]])
+    let processor = try #require(checks.first { $0["name"] as? String == "processor" }?["finding"] as? String)
+    try #require(processor.contains("can run scalar") || processor.contains(", scalar"))
+    for isa in ["avx2", "avx512", "neon"] where processor.contains(isa) {
       #expect(abs(try logprob(isa) - scalar) < 1e-4)
     }
   }

@@ -47,11 +47,14 @@ import Testing
     if let card { try Data(card.utf8).write(to: folder.appending(path: "training.json")) }
   }
 
-  private func config(_ kind: String, _ input: String, _ output: String, affine: Bool = false) -> String {
-    """
-    {"type":"\(kind)","hf_hook_point_in":"\(input)","hf_hook_point_out":"\(output)","width":64,"l0":32,
-    "architecture":"jump_relu","affine_connection":\(affine),"model_name":"tiny"}
-    """
+  private func config(
+    _ kind: String, _ input: String, _ output: String, affine: Bool = false, l0: Int? = 32
+  ) -> String {
+    let target = l0.map { "\"l0\":\($0)," } ?? ""
+    return """
+      {"type":"\(kind)","hf_hook_point_in":"\(input)","hf_hook_point_out":"\(output)","width":64,\(target)
+      "architecture":"jump_relu","affine_connection":\(affine),"model_name":"tiny"}
+      """
   }
 
   /// f = (x⁺, x⁻), decoded to M x for a matrix given row-major as [in, out].
@@ -111,6 +114,33 @@ import Testing
     let result = try verify(folder)
     #expect(result.status == 1)
     #expect(try result.json()["likely_fault"] as? String == "it writes resid_post.2, not mlp_out.2")
+    // At the other site 32 features are on a token: were it made for 2, that would not explain it.
+    try write(
+      folder,
+      config: config(
+        "transcoder", "model.layers.2.pre_feedforward_layernorm.output",
+        "model.layers.2.post_feedforward_layernorm.output", l0: 2),
+      decoder: decoder { Float(map[$0][$1]) }, encodes: true)
+    let unexplained = try verify(folder)
+    #expect(unexplained.status == 1)
+    #expect(try unexplained.json()["likely_fault"] is NSNull)
+  }
+
+  /// Variants are measured on what the dictionary is measured on: here two pieces of six and seven tokens.
+  @Test func variantsCountEveryPiece() throws {
+    let directory = try TemporaryDirectory()
+    let folder = directory.url.appending(path: "half")
+    try write(
+      folder, config: config("sae", "model.layers.3.output", "model.layers.3.output"),
+      decoder: decoder { $0 == $1 ? 0.5 : 0 }, encodes: true)
+    let tried = try verify(folder, "--context", "6", "--skip-loss", "--variants").json()
+    let variants = try #require(tried["variants"] as? [[String: Any]])
+    let moved = try #require(variants.first { $0["name"] as? String == "reads resid_post.2" })
+    let there = try verify(folder, "--context", "6", "--skip-loss", "--at", "resid_post.2").json()
+    #expect(there["tokens"] as? Int == 11)
+    #expect(moved["l0"] as? Double == there["l0"] as? Double)
+    let fvu = try #require(there["fvu"] as? Double)
+    #expect(abs(try #require(moved["fvu"] as? Double) - fvu) < 1e-9 * fvu)
   }
 
   @Test func aTransposedSkipIsNamed() throws {
@@ -120,12 +150,12 @@ import Testing
     let folder = directory.url.appending(path: "skip")
     let configuration = config(
       "transcoder", "model.layers.2.pre_feedforward_layernorm.output",
-      "model.layers.2.post_feedforward_layernorm.output", affine: true)
+      "model.layers.2.post_feedforward_layernorm.output", affine: true, l0: nil)
     func skip(_ value: (Int, Int) -> Double) -> [Float] {
       (0..<32).flatMap { i in (0..<32).map { Float(value(i, $0)) } }
     }
     let silent = [Float](repeating: 0, count: 64 * 32)
-    // L0 is 0 here, so the target is not met either way: the FVU tells.
+    // No feature is ever on, so there is no target: the FVU tells.
     try write(folder, config: configuration, decoder: silent, skip: skip { map[$0][$1] }, encodes: false)
     let right = try verify(folder).json()
     #expect(try #require(right["fvu"] as? Double) < 1e-4)

@@ -22,7 +22,7 @@ public struct StoreSettings: Codable, Equatable, Sendable {
   public var seed: UInt64
   public var harvest: HarvestOptions
   public var rowsPerShard: Int
-  /// Name and SHA-256 of the model (`ModelHash`).
+  /// Name and SHA-256 of the model (`WeightHash`).
   public var model: String
   public var modelSHA256: String
   public var corpusSHA256: String
@@ -81,25 +81,5 @@ public struct StoreSettings: Codable, Equatable, Sendable {
   /// The first field in which `other` differs.
   func difference(from other: StoreSettings) -> (key: String, mine: String, other: String)? {
     zip(fields, other.fields).first { $0.value != $1.value }.map { ($0.key, $0.value, $1.value) }
-  }
-}
-
-/// What identifies a model's weights.
-public enum ModelHash {
-  /// SHA-256 of a GGUF file; of a folder, the digest of the lines `name\0sha256` of its `config.json` and its
-  /// safetensors files, by name.
-  /// - Throws: `CheckpointError.unreadable`, and what `check` throws.
-  public static func sha256(of model: URL, check: () throws -> Void = {}) throws -> String {
-    var isFolder: ObjCBool = false
-    _ = FileManager.default.fileExists(atPath: model.path, isDirectory: &isFolder)
-    guard isFolder.boolValue else { return try SHA256.hex(of: model, check: check) }
-    let names = ((try? FileManager.default.contentsOfDirectory(atPath: model.path)) ?? []).filter {
-      $0 == "config.json" || $0.hasSuffix(".safetensors")
-    }
-    var hash = SHA256()
-    for name in names.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
-      hash.add("\(name)\0\(try SHA256.hex(of: model.appending(path: name), check: check))\n".utf8)
-    }
-    return hash.hex
   }
 }

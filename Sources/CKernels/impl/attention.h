@@ -1,7 +1,7 @@
 // Causal attention of whole sequences. A task is one tile: some queries of one key and value head, all query heads of
-// the group stacked, so that every key and value fetched serves them all. Keys come in blocks with a running softmax:
-// scratch does not grow with the context. When there are few tiles and many keys (a decode step, a short chunk over a
-// long cache) the keys are cut into pieces as well, and the pieces are merged in order.
+// the group stacked, so that every key and value fetched serves them all. Keys come in blocks with a running softmax
+// (Milakov & Gimelshein 2018): scratch does not grow with the context. When there are few tiles and many keys (a decode
+// step, a short chunk over a long cache) the keys are cut into pieces as well, and the pieces are merged in order.
 // clang-format off
 #include "attention_tile.h"
 #include "attention_range.h"

@@ -1,6 +1,6 @@
-// JumpReLU encoding: a product whose outputs are compared with their thresholds while they are in cache. Each task
-// appends what survives to its own list; the lists are then laid end to end as one CSR. Memory follows the number of
-// survivors, never rows × width.
+// JumpReLU encoding (Rajamanoharan et al. 2024): a product whose outputs are compared with their thresholds while they
+// are in cache. Each task appends what survives to its own list; the lists are then laid end to end as one CSR. Memory
+// follows the number of survivors, never rows × width.
 #ifndef GEMMASCOPE_IMPL_ENCODE_H
 #define GEMMASCOPE_IMPL_ENCODE_H
 

@@ -35,7 +35,7 @@ GS_FN void pack_strip(const gs_matrix *b, gs_layout layout, int64_t j, int64_t n
   const int64_t ld = b->row_bytes / 4;
   if (layout == GS_ROWS_ARE_OUTPUTS) {
     if (direct) {
-      pack_columns(floats + j * ld + p, ld, 1, n, k, to);
+      pack_columns(floats + j * ld + p, ld, n, k, to);
       return;
     }
     const int64_t padded = gs_ceil_div(n, GS_NR) * GS_NR, row = GS_CHUNK + 16;
@@ -79,7 +79,7 @@ GS_FN void strip_product(const float *packed, int64_t m, int64_t k, int64_t firs
       const int64_t height = gs_min64(GS_MR, m - i);
       const float *left = packed + i * k + p * height;
       for (int64_t q = 0; q < n; q += GS_NR)
-        tile_of_rows[height](kc, left, panels + q * kc, c + (i - first) * ldc + q, ldc, gs_min64(GS_NR, n - q), 1.0f,
+        tile_of_rows[height](kc, left, panels + q * kc, c + (i - first) * ldc + q, ldc, gs_min64(GS_NR, n - q),
                              bias ? bias + q : NULL, accumulate);
     }
     bias = NULL;
@@ -133,7 +133,7 @@ GS_FN void pack_task(void *context, int64_t task, int worker) {
   (void)worker;
   const pack_context *job = context;
   const int64_t first = task * 4 * GS_MR, rows = gs_min64(4 * GS_MR, job->m - first);
-  pack_rows(job->a + first * job->lda, job->lda, 0, rows, job->k, job->to + first * job->k);
+  pack_rows(job->a + first * job->lda, job->lda, rows, job->k, job->to + first * job->k);
 }
 
 /// Packs rows of `a` for strip_product.

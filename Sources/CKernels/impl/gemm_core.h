@@ -1,4 +1,4 @@
-// The register tile of matrix products, the packing that feeds it, and a product for one thread.
+// The register tile of matrix products and the packing that feeds it.
 //
 // A tile of GS_MR × GS_NR outputs lives in registers while k runs. Its operands are packed k-major: for each k, the
 // panel's rows of A (or columns of B) side by side, so the inner loop reads both in order. Every output is one chain of
@@ -27,10 +27,10 @@
 // ---------------------------------------------------------------------------------------------------------------
 // The tile
 
-/// c[rows, cols] = alpha · a·b (+ c when accumulate) (+ bias); a is [k][rows], b is [k][GS_NR], cols <= GS_NR.
+/// c[rows, cols] = a·b (+ c when accumulate) (+ bias); a is [k][rows], b is [k][GS_NR], cols <= GS_NR.
 /// `rows` is a constant wherever this is inlined.
 GS_INLINE void tile_rows(const int rows, int64_t k, const float *a, const float *b, float *c, int64_t ldc, int64_t cols,
-                         float alpha, const float *bias, int accumulate) {
+                         const float *bias, int accumulate) {
   vf sum[GS_MR][GS_NV];
 #pragma clang loop unroll(full)
   for (int i = 0; i < rows; i++)
@@ -56,7 +56,7 @@ GS_INLINE void tile_rows(const int rows, int64_t k, const float *a, const float 
 #pragma clang loop unroll(full)
       for (int j = 0; j < GS_NV; j++) {
         float *out = c + i * ldc + j * GS_VW;
-        vf value = sum[i][j] * alpha;
+        vf value = sum[i][j];
         if (accumulate) value += vf_load(out);
         if (bias) value += vf_load(bias + j * GS_VW);
         vf_store(out, value);
@@ -71,7 +71,7 @@ GS_INLINE void tile_rows(const int rows, int64_t k, const float *a, const float 
   for (int i = 0; i < rows; i++)
     for (int64_t j = 0; j < cols; j++) {
       // One lane of the full tile's arithmetic, in the same order.
-      vf value = vf_set(spill[i * GS_NR + j]) * alpha;
+      vf value = vf_set(spill[i * GS_NR + j]);
       if (accumulate) value += vf_set(c[i * ldc + j]);
       if (bias) value += vf_set(bias[j]);
       c[i * ldc + j] = value[0];
@@ -79,12 +79,12 @@ GS_INLINE void tile_rows(const int rows, int64_t k, const float *a, const float 
 }
 
 typedef void (*tile_function)(int64_t k, const float *a, const float *b, float *c, int64_t ldc, int64_t cols,
-                              float alpha, const float *bias, int accumulate);
+                              const float *bias, int accumulate);
 
-#define GS_TILE(ROWS)                                                                                             \
-  GS_FN void tile_##ROWS(int64_t k, const float *a, const float *b, float *c, int64_t ldc, int64_t cols, float alpha, \
-                         const float *bias, int accumulate) {                                                     \
-    tile_rows(ROWS, k, a, b, c, ldc, cols, alpha, bias, accumulate);                                              \
+#define GS_TILE(ROWS)                                                                                      \
+  GS_FN void tile_##ROWS(int64_t k, const float *a, const float *b, float *c, int64_t ldc, int64_t cols, \
+                         const float *bias, int accumulate) {                                            \
+    tile_rows(ROWS, k, a, b, c, ldc, cols, bias, accumulate);                                            \
   }
 GS_TILE(1)
 GS_TILE(2)
@@ -206,71 +206,18 @@ GS_FN void pack_straight(const float *from, int64_t ld, int64_t rows, int64_t k,
   }
 }
 
-/// Packs rows of op(A)[m, k] into panels of GS_MR (the last may be lower): panel i starts at `to` + i · GS_MR · k.
-GS_INLINE void pack_rows(const float *a, int64_t lda, int transposed, int64_t m, int64_t k, float *to) {
+/// Packs rows of A[m, k] into panels of GS_MR (the last may be lower): panel i starts at `to` + i · GS_MR · k.
+GS_INLINE void pack_rows(const float *a, int64_t lda, int64_t m, int64_t k, float *to) {
   for (int64_t i = 0; i < m; i += GS_MR) {
     const int64_t height = gs_min64(GS_MR, m - i);
-    if (transposed)
-      pack_straight(a + i, lda, height, k, height, to + i * k);
-    else
-      pack_transposed(a + i * lda, lda, height, k, height, to + i * k);
+    pack_transposed(a + i * lda, lda, height, k, height, to + i * k);
   }
 }
 
-/// Packs columns of op(B)[k, n] into panels of GS_NR, zero-filled: panel j starts at `to` + j · GS_NR · k.
-GS_INLINE void pack_columns(const float *b, int64_t ldb, int transposed, int64_t n, int64_t k, float *to) {
-  for (int64_t j = 0; j < n; j += GS_NR) {
-    const int64_t width = gs_min64(GS_NR, n - j);
-    if (transposed)
-      pack_transposed(b + j * ldb, ldb, width, k, GS_NR, to + j * k);
-    else
-      pack_straight(b + j, ldb, width, k, GS_NR, to + j * k);
-  }
-}
-
-// ---------------------------------------------------------------------------------------------------------------
-// One thread
-
-// Block sizes of serial_gemm: a packed block of A and one of B stay in the second-level cache.
-#define GS_SERIAL_M (8 * GS_MR)
-#define GS_SERIAL_N 256
-#define GS_SERIAL_K 256
-
-/// Floats of scratch serial_gemm needs for this shape: at most about 100,000, whatever the shape.
-GS_INLINE int64_t serial_gemm_scratch(int64_t m, int64_t n, int64_t k) {
-  const int64_t depth = gs_min64(k, GS_SERIAL_K);
-  const int64_t columns = gs_ceil_div(gs_min64(n, GS_SERIAL_N), GS_NR) * GS_NR;
-  return (gs_min64(m, GS_SERIAL_M) + columns) * depth + 16;
-}
-
-/// C[m, n] = alpha · op(A)[m, k] · op(B)[k, n], added to C when `accumulate`, on the calling thread.
-/// op(A) is A stored [m, k] (ld `lda`), or with `a_transposed` A stored [k, m]; op(B) is B stored [k, n], or with
-/// `b_transposed` B stored [n, k]. `scratch` holds serial_gemm_scratch(m, n, k) floats, 64-byte aligned for speed.
-GS_FN void serial_gemm(int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, int a_transposed,
-                       const float *b, int64_t ldb, int b_transposed, float *c, int64_t ldc, int accumulate,
-                       float *scratch) {
-  if (k == 0 && !accumulate)
-    for (int64_t i = 0; i < m; i++) memset(c + i * ldc, 0, (size_t)n * sizeof(float));
-  const int64_t depth = gs_min64(k, GS_SERIAL_K);
-  float *packed_b = scratch;
-  float *packed_a = scratch + gs_ceil_div(gs_min64(n, GS_SERIAL_N), GS_NR) * GS_NR * depth;
-  for (int64_t p = 0; p < k; p += depth) {
-    const int64_t kc = gs_min64(depth, k - p);
-    const int adds = accumulate || p > 0;
-    for (int64_t j = 0; j < n; j += GS_SERIAL_N) {
-      const int64_t nc = gs_min64(GS_SERIAL_N, n - j);
-      pack_columns(b_transposed ? b + j * ldb + p : b + p * ldb + j, ldb, b_transposed, nc, kc, packed_b);
-      for (int64_t i = 0; i < m; i += GS_SERIAL_M) {
-        const int64_t mc = gs_min64(GS_SERIAL_M, m - i);
-        pack_rows(a_transposed ? a + p * lda + i : a + i * lda + p, lda, a_transposed, mc, kc, packed_a);
-        for (int64_t jj = 0; jj < nc; jj += GS_NR)
-          for (int64_t ii = 0; ii < mc; ii += GS_MR)
-            tile_of_rows[gs_min64(GS_MR, mc - ii)](kc, packed_a + ii * kc, packed_b + jj * kc,
-                                                   c + (i + ii) * ldc + j + jj, ldc, gs_min64(GS_NR, nc - jj), alpha,
-                                                   NULL, adds);
-      }
-    }
-  }
+/// Packs columns of B, stored [n, k], into panels of GS_NR, zero-filled: panel j starts at `to` + j · GS_NR · k.
+GS_INLINE void pack_columns(const float *b, int64_t ldb, int64_t n, int64_t k, float *to) {
+  for (int64_t j = 0; j < n; j += GS_NR)
+    pack_transposed(b + j * ldb, ldb, gs_min64(GS_NR, n - j), k, GS_NR, to + j * k);
 }
 
 #endif

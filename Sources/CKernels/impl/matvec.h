@@ -1,5 +1,5 @@
-// y = x·W for few rows of x (a decode step): bound by reading W, so W is read once, in its stored format, and widened in
-// registers. Rows of W that are outputs become dot products; rows that are inputs are added up into column strips.
+// y = x·W for few rows of x (a decode step): bound by reading W, so W is read once, in its stored format, and widened
+// in registers. Rows of W that are outputs become dot products; rows that are inputs are added up into column strips.
 #ifndef GEMMASCOPE_IMPL_MATVEC_H
 #define GEMMASCOPE_IMPL_MATVEC_H
 

@@ -1,4 +1,5 @@
-// RMS norm and its gradient, one row at a time. Rows are handed out in runs whose length depends on d alone.
+// RMS norm (Zhang & Sennrich 2019) and its gradient, one row at a time. Rows are handed out in runs whose length
+// depends on d alone.
 #include "impl/pool.h"
 
 enum { NORM_TASK_FLOATS = 16384 };

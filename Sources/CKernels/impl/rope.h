@@ -1,5 +1,5 @@
-// Rotary positions, the rotate-half form: elements i and i + head_dim/2 of a head are one point, turned by the row's
-// angle i. Turning back by the same angle is both the inverse and the gradient.
+// Rotary positions (Su et al. 2021), the rotate-half form: elements i and i + head_dim/2 of a head are one point,
+// turned by the row's angle i. Turning back by the same angle is both the inverse and the gradient.
 
 enum { ROPE_TASK_FLOATS = 16384 };
 

@@ -49,10 +49,3 @@ GS_INLINE float vf_max_lane(vf v) {
 GS_INLINE int64_t gs_min64(int64_t a, int64_t b) { return a < b ? a : b; }
 GS_INLINE int64_t gs_max64(int64_t a, int64_t b) { return a > b ? a : b; }
 GS_INLINE int64_t gs_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-/// 64-byte aligned memory for `count` floats; NULL when there is none. Free with free().
-GS_INLINE float *gs_floats(int64_t count) {
-  void *p = NULL;
-  if (count < 0 || posix_memalign(&p, 64, (size_t)(count > 0 ? count : 1) * sizeof(float)) != 0) return NULL;
-  return p;
-}

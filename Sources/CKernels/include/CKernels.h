@@ -25,7 +25,9 @@ typedef void (*gs_task)(void *context, int64_t task, int worker);
 
 /// A pool of `threads` threads in all, the caller included (at least 1). NULL when memory or threads run out.
 gs_pool *gs_pool_create(int threads);
+/// Ends the threads and frees the pool, which must be idle: no call that was given it may still be running.
 void gs_pool_destroy(gs_pool *pool);
+/// Threads in all, the caller included.
 int gs_pool_threads(const gs_pool *pool);
 /// Runs tasks 0 ..< count, in any order, on the pool and the calling thread; returns when all have ended. A task must
 /// not call this function.
@@ -96,7 +98,7 @@ typedef struct gs_gated {
 
 /// Causal attention of `queries` rows over `keys` rows of one sequence, with grouped heads: query head h reads key and
 /// value head h / (query_heads / kv_heads). Key j (absolute position first_key + j) is visible from query i (absolute
-/// position first_query + i) when  position(j) <= position(i)  and, for window > 0,  position(j) > position(i) - window.
+/// position first_query + i) when position(j) <= position(i) and, for window > 0, position(j) > position(i) - window.
 /// Rows hold all heads one after another: q, out [queries, query_heads·head_dim], k, v [keys, kv_heads·head_dim].
 typedef struct gs_attention {
   int64_t queries, keys;
@@ -130,9 +132,11 @@ typedef struct gs_sparse {
   int32_t *features;
   float *activations;
 } gs_sparse;
+/// Frees the arrays of a code and empties it. NULL, and a code that is empty already, are allowed.
 void gs_sparse_free(gs_sparse *code);
 
-/// JumpReLU encoder: z = x·W + bias, kept where z > threshold and z > 0. Never forms [m, width].
+/// JumpReLU encoder (Rajamanoharan et al. 2024): z = x·W + bias, kept where z > threshold and z > 0, hence dropped
+/// where it is NaN. d is at least 1. Never forms [m, width].
 typedef struct gs_encode {
   int64_t m, d, width;
   const float *x;
@@ -260,7 +264,8 @@ typedef struct gs_kernels {
   int (*gated)(gs_pool *, const gs_gated *);
 
   /// out[i, :] = scale · w[ids[i], :], widened to fp32.
-  void (*gather_rows)(gs_pool *, const gs_matrix *w, const int32_t *ids, int64_t n, float scale, float *out, int64_t ldo);
+  void (*gather_rows)(gs_pool *, const gs_matrix *w, const int32_t *ids, int64_t n, float scale, float *out,
+                      int64_t ldo);
 
   /// y = x · gain / sqrt(mean(x²) + eps) over each of `rows` rows of `d` contiguous floats; gain is already 1 + w.
   /// With `residual` (may be NULL): y = residual + that. y may be x or residual.
@@ -291,7 +296,8 @@ typedef struct gs_kernels {
   /// out[r] = log Σ exp(x[r, :]), computed about the row's maximum.
   void (*log_sum_exp)(gs_pool *, int64_t rows, int64_t n, const float *x, int64_t ldx, float *out);
   /// The k largest of each row in falling order, equal values by lower index first (k <= n): [rows, k].
-  void (*top_k)(gs_pool *, int64_t rows, int64_t n, const float *x, int64_t ldx, int64_t k, int32_t *ids, float *values);
+  void (*top_k)(gs_pool *, int64_t rows, int64_t n, const float *x, int64_t ldx, int64_t k, int32_t *ids,
+                float *values);
 
   int (*encode)(gs_pool *, const gs_encode *, gs_sparse *out);
   void (*decode)(gs_pool *, const gs_decode *);

@@ -1,6 +1,7 @@
 public import Foundation
 
-/// SHA-256 (FIPS 180-4), fed piece by piece.
+/// SHA-256 (FIPS 180-4), fed piece by piece. Foundation has none on Linux, and the package that has one brings a large
+/// C++ library along.
 ///
 /// ```swift
 /// let digest = try SHA256.hex(of: modelFile)

@@ -44,57 +44,56 @@ package enum GGMLType: UInt32, CaseIterable, Sendable {
   package var name: String { "\(self)".uppercased() }
 
   /// The element type as read here, or nil where it is not.
-  package var dtype: DType? {
-    switch self {
-    case .f64: .f64
-    case .f32: .f32
-    case .f16: .f16
-    case .bf16: .bf16
-    case .i8: .i8
-    case .i32: .i32
-    case .i64: .i64
-    case .q8_0: .q8_0
-    case .q4_0: .q4_0
-    case .q4_1: .q4_1
-    case .q5_0: .q5_0
-    case .q5_1: .q5_1
-    case .q4_k: .q4_k
-    case .q5_k: .q5_k
-    case .q6_k: .q6_k
-    default: nil
-    }
-  }
+  package var dtype: DType? { if case .read(let dtype) = use { dtype } else { nil } }
 
   /// Elements and bytes of one block.
   package var block: (size: Int, bytes: Int) {
+    switch use {
+    case .read(let dtype): (dtype.blockSize, dtype.bytesPerBlock)
+    case .listed(let size, let bytes): (size, bytes)
+    }
+  }
+
+  /// What becomes of tensors of a type: read as an element type, or only listed, their blocks having a known size.
+  private enum Use {
+    case read(DType)
+    case listed(size: Int, bytes: Int)
+  }
+
+  private var use: Use {
     switch self {
-    case .f64, .i64: (1, 8)
-    case .f32, .i32: (1, 4)
-    case .f16, .bf16, .i16: (1, 2)
-    case .i8: (1, 1)
-    case .q4_0, .iq4_nl: (32, 18)
-    case .q4_1: (32, 20)
-    case .q5_0: (32, 22)
-    case .q5_1: (32, 24)
-    case .q8_0: (32, 34)
-    case .q8_1: (32, 40)
-    case .mxfp4: (32, 17)
-    case .nvfp4: (64, 36)
-    case .q1_0: (128, 18)
-    case .q2_k: (256, 84)
-    case .q3_k, .iq3_s: (256, 110)
-    case .q4_k: (256, 144)
-    case .q5_k: (256, 176)
-    case .q6_k: (256, 210)
-    case .q8_k: (256, 292)
-    case .iq2_xxs, .tq2_0: (256, 66)
-    case .iq2_xs: (256, 74)
-    case .iq3_xxs: (256, 98)
-    case .iq1_s: (256, 50)
-    case .iq2_s: (256, 82)
-    case .iq4_xs: (256, 136)
-    case .iq1_m: (256, 56)
-    case .tq1_0: (256, 54)
+    case .f64: .read(.f64)
+    case .f32: .read(.f32)
+    case .f16: .read(.f16)
+    case .bf16: .read(.bf16)
+    case .i8: .read(.i8)
+    case .i32: .read(.i32)
+    case .i64: .read(.i64)
+    case .q8_0: .read(.q8_0)
+    case .q4_0: .read(.q4_0)
+    case .q4_1: .read(.q4_1)
+    case .q5_0: .read(.q5_0)
+    case .q5_1: .read(.q5_1)
+    case .q4_k: .read(.q4_k)
+    case .q5_k: .read(.q5_k)
+    case .q6_k: .read(.q6_k)
+    case .i16: .listed(size: 1, bytes: 2)
+    case .iq4_nl: .listed(size: 32, bytes: 18)
+    case .q8_1: .listed(size: 32, bytes: 40)
+    case .mxfp4: .listed(size: 32, bytes: 17)
+    case .nvfp4: .listed(size: 64, bytes: 36)
+    case .q1_0: .listed(size: 128, bytes: 18)
+    case .q2_k: .listed(size: 256, bytes: 84)
+    case .q3_k, .iq3_s: .listed(size: 256, bytes: 110)
+    case .q8_k: .listed(size: 256, bytes: 292)
+    case .iq2_xxs, .tq2_0: .listed(size: 256, bytes: 66)
+    case .iq2_xs: .listed(size: 256, bytes: 74)
+    case .iq3_xxs: .listed(size: 256, bytes: 98)
+    case .iq1_s: .listed(size: 256, bytes: 50)
+    case .iq2_s: .listed(size: 256, bytes: 82)
+    case .iq4_xs: .listed(size: 256, bytes: 136)
+    case .iq1_m: .listed(size: 256, bytes: 56)
+    case .tq1_0: .listed(size: 256, bytes: 54)
     }
   }
 }

@@ -3,7 +3,9 @@ package import Tensors
 /// An array in a GGUF file's metadata. Its elements stay in the mapped file; of strings, only where each starts is kept
 /// (8 bytes each), so that a vocabulary of a quarter million pieces is opened without a quarter million allocations.
 public struct GGUFArray: Sendable {
+  /// What kind of element the array holds.
   public let elementType: GGUFType
+  /// Number of elements.
   public let count: Int
 
   private let storage: HostStorage

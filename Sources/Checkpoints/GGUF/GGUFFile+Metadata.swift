@@ -16,10 +16,12 @@ extension GGUFFile {
     try read(key, "a float") { if case .float(let number) = $0 { number } else { nil } }
   }
 
+  /// A bool.
   public func bool(_ key: String) throws -> Bool {
     try read(key, "a bool") { if case .bool(let flag) = $0 { flag } else { nil } }
   }
 
+  /// A string.
   public func string(_ key: String) throws -> String {
     try read(key, "a string") { if case .string(let text) = $0 { text } else { nil } }
   }
@@ -39,11 +41,6 @@ extension GGUFFile {
   /// An array of floats.
   public func floats(_ key: String) throws -> [Float] {
     try read(key, "an array of floats") { if case .array(let array) = $0 { array.floats() } else { nil } }
-  }
-
-  /// An array of bools.
-  public func bools(_ key: String) throws -> [Bool] {
-    try read(key, "an array of bools") { if case .array(let array) = $0 { array.bools() } else { nil } }
   }
 
   private func read<Result>(_ key: String, _ expected: String, _ convert: (GGUFValue) -> Result?) throws -> Result {

@@ -40,6 +40,11 @@ public struct GGUFFile: TensorSource {
     alignment = header.alignment
   }
 
+  public func path(of name: String) throws -> String {
+    _ = try entry(name)
+    return path
+  }
+
   public func contains(_ name: String) -> Bool { header.entries[name] != nil }
 
   public func info(_ name: String) throws -> TensorInfo {

@@ -31,7 +31,7 @@ struct GGUFHeader {
       version = try parser.reader.integer(UInt32.self)
       guard version == 2 || version == 3 else {
         throw GGUFValueParser.Fault(
-          reason: version.byteSwapped <= 3
+          reason: (1...3).contains(version.byteSwapped)
             ? "is big-endian, expected little-endian"
             : "GGUF version \(version), expected 2 or 3")
       }

@@ -43,6 +43,11 @@ public struct NPZFile: TensorSource {
     names = entries.keys.sorted()
   }
 
+  public func path(of name: String) throws -> String {
+    _ = try entry(name)
+    return path
+  }
+
   public func contains(_ name: String) -> Bool { entries[name] != nil }
 
   public func info(_ name: String) throws -> TensorInfo {

@@ -38,6 +38,8 @@ public struct SafetensorsCheckpoint: TensorSource {
   public func info(_ name: String) throws -> TensorInfo { try file(of: name).info(name) }
   public func tensor(_ name: String) throws -> Tensor { try file(of: name).tensor(name) }
 
+  public func path(of name: String) throws -> String { try file(of: name).path }
+
   private func file(of name: String) throws -> SafetensorsFile {
     guard let index = fileOfTensor[name] else { throw CheckpointError.missingTensor(file: folder, tensor: name) }
     return files[index]
@@ -46,26 +48,30 @@ public struct SafetensorsCheckpoint: TensorSource {
   /// The index's `weight_map`: tensor name to shard name.
   private static func readIndex(_ url: URL) throws -> [String: String] {
     let storage = try HostStorage.mapped(url)
-    func malformed(_ reason: String) -> CheckpointError { .malformed(file: url.path, reason: reason) }
+    return try withExtendedLifetime(storage) {
+      try weightMap(json: UnsafeRawBufferPointer(storage.bytes), file: url.path)
+    }
+  }
+
+  /// The `weight_map` of an index whose bytes are `json`; `file` names it in errors.
+  /// - Throws: `CheckpointError.malformed`.
+  package static func weightMap(json: UnsafeRawBufferPointer, file: String) throws -> [String: String] {
+    func malformed(_ reason: String) -> CheckpointError { .malformed(file: file, reason: reason) }
     var map: [String: String]?
     do {
-      try withExtendedLifetime(storage) {
-        var scanner = JSONScanner(UnsafeRawBufferPointer(storage.bytes))
-        try scanner.object { key, scanner in
-          guard key == "weight_map" else { return try scanner.skipValue() }
-          guard map == nil else { throw malformed("'weight_map' given twice") }
-          var entries: [String: String] = [:]
-          try scanner.object { name, scanner in
-            let shard = try scanner.string()
-            guard isPlainName(shard) else { throw malformed("shard '\(shard)' is not a file name in the same folder") }
-            guard entries.updateValue(shard, forKey: name) == nil else {
-              throw malformed("tensor '\(name)' given twice")
-            }
-          }
-          map = entries
+      var scanner = JSONScanner(json)
+      try scanner.object { key, scanner in
+        guard key == "weight_map" else { return try scanner.skipValue() }
+        guard map == nil else { throw malformed("'weight_map' given twice") }
+        var entries: [String: String] = [:]
+        try scanner.object { name, scanner in
+          let shard = try scanner.string()
+          guard isPlainName(shard) else { throw malformed("shard '\(shard)' is not a file name in the same folder") }
+          guard entries.updateValue(shard, forKey: name) == nil else { throw malformed("tensor '\(name)' given twice") }
         }
-        try scanner.end()
+        map = entries
       }
+      try scanner.end()
     } catch let error as JSONError {
       throw malformed("\(error)")
     }

@@ -35,6 +35,11 @@ public struct SafetensorsFile: TensorSource {
     names = header.entries.keys.sorted()
   }
 
+  public func path(of name: String) throws -> String {
+    _ = try entry(name)
+    return path
+  }
+
   public func contains(_ name: String) -> Bool { entries[name] != nil }
 
   public func info(_ name: String) throws -> TensorInfo {

@@ -15,10 +15,14 @@ public import Tensors
 public final class SafetensorsWriter {
   /// A tensor to come.
   public struct Entry: Sendable {
+    /// Its key in the file.
     public let name: String
+    /// Lengths of the axes, outermost first.
     public let shape: [Int]
+    /// How its elements are stored.
     public let dtype: DType
 
+    /// A tensor `name` of the given shape and element type; the writer refuses those the format lacks.
     public init(_ name: String, shape: [Int], dtype: DType) {
       self.name = name
       self.shape = shape

@@ -22,17 +22,18 @@ extension DictionaryLayer {
     let count = (writes ?? 1) - read
     let axes = writes == nil ? ["F", "d_out"] : ["F", "writes from its own", "d_out"]
     let decoder = try reader.rows(CompactForm.decoderRows, CompactForm.decoderScale, axes: axes)
-    let outputs = decoder.shape[decoder.shape.count - 1]
+    let outputs = decoder.rowLength
+    let stored = try source.info(CompactForm.decoderRows).shape
     let expected = [width] + (writes == nil ? [] : [count]) + [outputs]
-    guard decoder.shape == expected else {
-      throw reader.failure(CompactForm.decoderRows, "shape \(expected)", "\(decoder.shape)")
+    guard stored == expected else {
+      throw reader.failure(CompactForm.decoderRows, "shape \(expected)", "\(stored)")
     }
     let (rows, overflow) = width.multipliedReportingOverflow(by: count)
     guard width <= Int(Int32.max), !overflow, rows <= Int(Int32.max) else {
-      throw reader.failure(CompactForm.decoderRows, "at most 2³¹ − 1 rows", "\(decoder.shape)")
+      throw reader.failure(CompactForm.decoderRows, "at most 2³¹ − 1 rows", "\(stored)")
     }
     self.encoder = encoder
-    self.decoder = try decoder.reshaped([rows, outputs])
+    self.decoder = decoder
     compactWrites = count
     encoderBias = try reader.vector("b_enc", count: width)
     threshold = try reader.vector("threshold", count: width, infiniteAllowed: true)
@@ -50,7 +51,8 @@ extension DictionaryLayer {
 }
 
 extension LayerReader {
-  /// int8 rows with the scales of their own tensor: one for each row along the last axis.
+  /// int8 rows with the scales of their own tensor, one for each row along the last axis: the axes before it count as
+  /// one.
   fileprivate func rows(_ name: String, _ scaleName: String, axes: [String]) throws -> Tensor {
     for needed in [name, scaleName] where !source.contains(needed) {
       throw DictionaryError.missingTensor(path: path, name: needed)
@@ -71,7 +73,7 @@ extension LayerReader {
     }
     let stored = try source.tensor(name)
     return try Tensor(
-      storage: stored.storage, byteOffset: stored.byteOffset, shape: info.shape, dtype: .i8,
-      rowScale: Tensor(scales, shape: [scales.count]).storage)
+      storage: stored.storage, byteOffset: stored.byteOffset, shape: [scales.count, info.shape[axes.count - 1]],
+      dtype: .i8, rowScale: Tensor(scales, shape: [scales.count]).storage)
   }
 }

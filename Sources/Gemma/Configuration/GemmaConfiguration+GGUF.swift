@@ -1,13 +1,13 @@
-import Checkpoints
+package import Checkpoints
 
 extension GemmaConfiguration {
   /// Reads the header of a GGUF file of architecture `gemma3`.
   ///
-  /// The format leaves three things to the reader, fixed here as llama.cpp fixes them: every sixth layer is global, local
-  /// layers use a rotary base of 10,000, and scores are scaled by the head dimension except in the 27B model (62
+  /// The format leaves three things to the reader, fixed here as llama.cpp fixes them: every sixth layer is global,
+  /// local layers use a rotary base of 10,000, and scores are scaled by the head dimension except in the 27B model (62
   /// layers), which uses width / heads.
   /// - Throws: `GemmaError.configuration`, or `CheckpointError` for a missing or mistyped key.
-  init(_ file: GGUFFile) throws {
+  package init(_ file: GGUFFile) throws {
     func problem(_ field: String, _ text: String) -> GemmaError {
       .configuration(file: file.path, field: field, problem: text)
     }
@@ -53,7 +53,9 @@ extension GemmaConfiguration {
       return id
     }
     let endOfText = try token("eos_token_id", 1)
-    endTokens = try [endOfText, token("eot_token_id", endOfText)].reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    endTokens = try [endOfText, token("eot_token_id", endOfText)].reduce(into: []) {
+      if !$0.contains($1) { $0.append($1) }
+    }
     beginToken = try token("bos_token_id", 2)
     padToken = try token("padding_token_id", 0)
     self = try validated(file: file.path)

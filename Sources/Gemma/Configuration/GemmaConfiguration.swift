@@ -5,11 +5,15 @@ public import Sites
 /// Values come from a checkpoint's `config.json` or GGUF header; nothing is guessed (see the two readers for the few
 /// constants that those formats themselves leave out).
 public struct GemmaConfiguration: Sendable, Equatable {
+  /// Number of blocks.
   public var layers: Int
   /// Width of the residual stream, d_model.
   public var width: Int
+  /// Attention heads.
   public var queryHeads: Int
+  /// Heads of keys and values, each shared by `queryHeads / keyValueHeads` query heads.
   public var keyValueHeads: Int
+  /// Numbers in a query, key or value of one head.
   public var headDimension: Int
   /// Width of the gated MLP.
   public var feedForward: Int
@@ -27,11 +31,15 @@ public struct GemmaConfiguration: Sendable, Equatable {
   public var localRopeBase: Double
   /// `query_pre_attn_scalar`: scores are q·k / √ of it.
   public var queryScalar: Double
+  /// Added to the mean square in every norm.
   public var normEpsilon: Float
+  /// Positions that a sequence may have.
   public var maximumPositions: Int
   /// Tokens that end a generation.
   public var endTokens: [Int32]
+  /// `<bos>`, with which every text begins.
   public var beginToken: Int32
+  /// What fills unused places; never part of a text.
   public var padToken: Int32
 
   /// Sizes of the sites.
@@ -47,9 +55,14 @@ public struct GemmaConfiguration: Sendable, Equatable {
   }
 
   /// Bytes of keys and values that `positions` positions of one sequence take in fp32.
-  public func cacheBytes(positions: Int) -> Int {
+  ///
+  /// A local layer has room for two windows, so that it seldom has to move what it keeps, and for the rows of a pass
+  /// beside what those still see.
+  /// - Parameter rowsPerPass: how many rows at a time the sequence is read (`GenerationOptions.rowsPerPass`).
+  public func cacheBytes(positions: Int, rowsPerPass: Int = 1024) -> Int {
     let perPosition = 2 * keyValueHeads * headDimension * 4
-    return isGlobal.reduce(0) { $0 + perPosition * ($1 ? positions : min(positions, slidingWindow)) }
+    let local = min(positions, max(2 * slidingWindow, slidingWindow - 1 + min(rowsPerPass, positions)))
+    return isGlobal.reduce(0) { $0 + perPosition * ($1 ? positions : local) }
   }
 
   /// Checks that the fields fit together.
@@ -59,8 +72,9 @@ public struct GemmaConfiguration: Sendable, Equatable {
       guard condition else { throw GemmaError.configuration(file: file, field: field, problem: problem()) }
     }
     let sizes = [
-      ("num_hidden_layers", layers, 1 << 12), ("hidden_size", width, 1 << 20), ("num_attention_heads", queryHeads, 1 << 12),
-      ("num_key_value_heads", keyValueHeads, 1 << 12), ("head_dim", headDimension, 1 << 14),
+      ("num_hidden_layers", layers, 1 << 12), ("hidden_size", width, 1 << 20),
+      ("num_attention_heads", queryHeads, 1 << 12), ("num_key_value_heads", keyValueHeads, 1 << 12),
+      ("head_dim", headDimension, 1 << 14),
       ("intermediate_size", feedForward, 1 << 22), ("vocab_size", vocabularySize, 1 << 24),
       ("sliding_window", slidingWindow, 1 << 30), ("max_position_embeddings", maximumPositions, 1 << 30),
     ]
@@ -68,7 +82,8 @@ public struct GemmaConfiguration: Sendable, Equatable {
       try require(value >= 1 && value <= limit, field, "is \(value), expected 1...\(limit)")
     }
     try require(
-      queryHeads % keyValueHeads == 0, "num_key_value_heads", "is \(keyValueHeads), which does not divide num_attention_heads \(queryHeads)")
+      queryHeads % keyValueHeads == 0, "num_key_value_heads",
+      "is \(keyValueHeads), which does not divide num_attention_heads \(queryHeads)")
     try require(headDimension % 2 == 0, "head_dim", "is \(headDimension), expected an even number")
     try require(
       isGlobal.count == layers, "layer_types", "names \(isGlobal.count) layers, num_hidden_layers says \(layers)")

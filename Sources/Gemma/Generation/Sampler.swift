@@ -3,10 +3,12 @@ public import Tensors
 
 /// Chooses tokens from logits as a `Sampling` says, with random numbers of its own.
 public struct Sampler: Sendable {
+  /// How it chooses.
   public let sampling: Sampling
   private let backend: any Backend
   private var random: SamplingRandom
 
+  /// A sampler at the beginning of its random numbers.
   /// - Parameter stream: samplers of the same seed with different streams draw independently.
   /// - Throws: `GemmaError.input` for values out of range.
   public init(_ sampling: Sampling, backend: any Backend, stream: Int = 0) throws {

@@ -10,8 +10,10 @@ public struct Sampling: Sendable, Equatable {
   public var topK: Int
   /// 1 keeps all tokens.
   public var topP: Double
+  /// The same seed gives the same choices from the same logits.
   public var seed: UInt64
 
+  /// Values out of range are refused when a `Sampler` is made.
   public init(temperature: Double = 0, topK: Int = 0, topP: Double = 1, seed: UInt64 = 0) {
     self.temperature = temperature
     self.topK = topK

@@ -1,7 +1,7 @@
 import Tensors
 
-/// The intermediate values of one block, recomputed from the residual stream that entered it and shared by all cotangents.
-/// Values are formed when first asked for.
+/// The intermediate values of one block, recomputed from the residual stream that entered it and shared by all
+/// cotangents. Values are formed when first asked for.
 final class BlockValues {
   private let model: GemmaModel
   private let w: LayerWeights

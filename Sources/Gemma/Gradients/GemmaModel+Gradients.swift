@@ -4,11 +4,12 @@ public import Tensors
 extension GemmaModel {
   /// Vector–Jacobian products from a batch of cotangents back to the activations at `sources`.
   ///
-  /// The gradient at a site is that of everything computed from it: at `mlp_out.3` of the residual stream it is added to,
-  /// at `attn_out.3` through the output projection and its norm, at `mlp_in.3` through the MLP alone.
+  /// The gradient at a site is that of everything computed from it: at `mlp_out.3` of the residual stream it is added
+  /// to, at `attn_out.3` through the output projection and its norm, at `mlp_in.3` through the MLP alone. Nothing is
+  /// computed past the earliest source.
   /// - Parameters:
   ///   - mode: `.exact`, or `.frozen` with attention patterns and every norm's denominator held constant.
-  ///   - mlp: `.blocked` stops gradients at MLP outputs (gradients at `mlp_in` are then zero, except a cotangent there).
+  ///   - mlp: `.blocked` stops gradients at MLP outputs (those at `mlp_in` are then zero, except a cotangent there).
   /// - Returns: for each source [cotangents, tokens, width of the site]; zero where nothing flows.
   /// - Throws: `GemmaError.gradient` for a cotangent outside the recording or of the wrong length, `SiteError`,
   ///   `TensorError`, and what `check` throws.
@@ -82,31 +83,37 @@ struct BackwardWalk {
       [Float](repeating: 0, count: cotangents.count * rows * width), shape: [cotangents.count, rows, width])
   }
 
-  /// The gradient before block `layer` from the one after it.
+  /// The gradient before block `layer` from the one after it; nil when the earliest source lies inside the block, where
+  /// the walk then ends.
   private mutating func block(_ layer: Int, _ after: Tensor?, earliest: Site) throws -> Tensor? {
     let w = model.weights.layers[layer]
     let forward = try BlockValues(model: model, recording: recording, layer: layer)
     let dMLPOut = try arrive(.mlpOut(layer), after)
+    if earliest == .mlpOut(layer) { return nil }
     var dMLPIn: Tensor?
     if let dMLPOut, mlp == .through {
       let dHidden = try normGradient(dMLPOut, x: try forward.mlp(), gain: w.postFeedForwardGain)
       dMLPIn = try backend.gatedMLPVJP(dHidden, x: try forward.mlpIn(), gate: w.gate, up: w.up, down: w.down)
     }
     dMLPIn = try arrive(.mlpIn(layer), dMLPIn)
+    if earliest == .mlpIn(layer) { return nil }
     let throughMLP = try dMLPIn.map { try normGradient($0, x: try forward.middle(), gain: w.preFeedForwardGain) }
     guard let dMiddle = try sum(after, throughMLP) else {
-      return try attentionGradient(layer, nil, forward)
+      return try attentionGradient(layer, nil, forward, earliest: earliest)
     }
     let throughAttention = try attentionGradient(
-      layer, try normGradient(dMiddle, x: try forward.projected(), gain: w.postAttentionGain), forward)
-    return try sum(dMiddle, throughAttention)
+      layer, try normGradient(dMiddle, x: try forward.projected(), gain: w.postAttentionGain), forward,
+      earliest: earliest)
+    return earliest == .attnOut(layer) ? nil : try sum(dMiddle, throughAttention)
   }
 
   /// From the gradient of the output projection back to the block's input.
-  private mutating func attentionGradient(_ layer: Int, _ dProjected: Tensor?, _ forward: BlockValues) throws -> Tensor? {
+  private mutating func attentionGradient(
+    _ layer: Int, _ dProjected: Tensor?, _ forward: BlockValues, earliest: Site
+  ) throws -> Tensor? {
     let w = model.weights.layers[layer]
     let incoming = try dProjected.map { try product($0, w.output) }
-    guard let dHeads = try arrive(.attnOut(layer), incoming) else { return nil }
+    guard let dHeads = try arrive(.attnOut(layer), incoming), earliest != .attnOut(layer) else { return nil }
     let p = try forward.projections()
     let gradient = try backend.attentionVJP(
       dOut: dHeads, q: p.q, k: p.k, v: p.v, shape: model.attentionShape(layer), mode: mode)

@@ -1,8 +1,8 @@
 import Sites
 import Tensors
 
-/// What a forward pass leaves behind for gradients: the residual stream before each block. The rest is recomputed block by
-/// block, so memory stays at tokens × width × layers.
+/// What a forward pass leaves behind for gradients: the residual stream before each block. The rest is recomputed block
+/// by block, so memory stays at tokens × width × layers.
 public struct Recording: Sendable {
   /// The recorded sequence.
   public let tokens: [Int32]

@@ -49,6 +49,7 @@ public struct Intervention: Sendable, Equatable {
     /// Its index within that layer.
     public var index: Int
 
+    /// Feature `index` of `dictionary`.
     public init(dictionary: String, layer: Int? = nil, index: Int) {
       self.dictionary = dictionary
       self.layer = layer
@@ -58,9 +59,12 @@ public struct Intervention: Sendable, Equatable {
 
   /// A tensor [width of the site] in a safetensors file.
   public struct Vector: Sendable, Equatable {
+    /// The safetensors file.
     public var file: URL
+    /// The tensor's name in it.
     public var tensor: String
 
+    /// The tensor `tensor` of `file`.
     public init(file: URL, tensor: String) {
       self.file = file
       self.tensor = tensor
@@ -69,7 +73,9 @@ public struct Intervention: Sendable, Equatable {
 
   /// What it acts on.
   public enum Target: Sendable, Equatable {
+    /// One feature's activation.
     case feature(Feature)
+    /// The projection on a vector.
     case vector(Vector)
     /// A whole dictionary, by name: for `splice`.
     case dictionary(String)
@@ -80,20 +86,26 @@ public struct Intervention: Sendable, Equatable {
   /// `all`, `prompt` and `generated` leave special tokens (`<bos>`, padding and what else the plan is told) alone,
   /// because dictionaries are not trained on them; a list or a range means what it says.
   public enum Positions: Sendable, Equatable {
+    /// Every position.
     case all
     /// The tokens the model was given.
     case prompt
     /// The tokens it produced itself.
     case generated
+    /// These positions, special tokens among them included.
     case list([Int])
+    /// The positions of a range, special tokens included.
     case range(Span)
   }
 
   /// `from` and everything below `to`; without `to`, everything from there on.
   public struct Span: Sendable, Equatable {
+    /// The first number.
     public var from: Int
+    /// The number after the last; nil for no end.
     public var to: Int?
 
+    /// `from` and everything below `to`.
     public init(from: Int = 0, to: Int? = nil) {
       self.from = from
       self.to = to
@@ -103,7 +115,9 @@ public struct Intervention: Sendable, Equatable {
     public func contains(_ number: Int) -> Bool { number >= from && to.map { number < $0 } ?? true }
   }
 
+  /// What is done.
   public var kind: Kind
+  /// What it is done to.
   public var target: Target
   /// Needed for a vector. For dictionaries optional: narrows the change to this one of the sites written.
   public var site: Site?
@@ -114,10 +128,12 @@ public struct Intervention: Sendable, Equatable {
   /// For `splice`: what the reconstruction misses is added back, so that nothing changes but what later feature
   /// interventions of the list do inside the code.
   public var keepError: Bool
+  /// Which rows are changed.
   public var positions: Positions
   /// For dictionaries that write several layers: only these model layers are written.
   public var layers: Span?
 
+  /// Nothing is checked here: `InterventionPlan` does.
   public init(
     _ kind: Kind, _ target: Target, site: Site? = nil, value: Float? = nil, unit: Unit = .raw, keepError: Bool = false,
     positions: Positions = .all, layers: Span? = nil

@@ -17,10 +17,13 @@ public import Foundation
 /// `"prompt"`, `"generated"`, a list, or `{"from","to"}`); `layers` `{"from","to"}`. `from` is included, `to` is not;
 /// either may be left out. Any other key is an error. Paths of vectors are relative to the file's folder.
 public struct InterventionList: Sendable, Equatable {
+  /// In the order in which they are applied.
   public var interventions: [Intervention]
 
+  /// A list of `interventions`.
   public init(_ interventions: [Intervention] = []) { self.interventions = interventions }
 
+  /// Whether nothing is to be changed.
   public var isEmpty: Bool { interventions.isEmpty }
 
   /// The largest file read: far more than any list written by people or by a page.

@@ -73,16 +73,36 @@ extension InterventionVisitor {
       let segment = layout.segments.firstIndex { $0.contains(row) } ?? 0
       records.append(
         InterventionRecord(
-          index: shift.index, site: site, sequence: sequences?[segment] ?? segment, position: layout.positions[row],
-          before: before?[place], change: change[place]))
+          index: shift.index, kind: shift.kind, site: site, sequence: sequences?[segment] ?? segment,
+          position: layout.positions[row], before: before?[place], change: change[place]))
     }
   }
 
+  /// Puts reconstructions in the place of rows, and records how far each was moved.
+  private func splice(
+    _ splice: PlannedSplice, _ x: Tensor, _ rows: [Int], with reconstruction: Tensor, at site: Site,
+    _ layout: RowLayout
+  ) throws -> Tensor {
+    if recordsChanges {
+      let moved = try backend.add(reconstruction, try select(x, rows), scale: -1).read()
+      let width = x.rowLength
+      for (place, row) in rows.enumerated() {
+        let segment = layout.segments.firstIndex { $0.contains(row) } ?? 0
+        records.append(
+          InterventionRecord(
+            index: splice.index, kind: .splice, site: site, sequence: sequences?[segment] ?? segment,
+            position: layout.positions[row], before: nil,
+            change: euclideanLength(moved[place * width..<(place + 1) * width])))
+      }
+    }
+    return try replace(x, rows, with: reconstruction)
+  }
+
   /// Replaces the rows concerned by their reconstruction, or holds their code.
-  func apply(_ splice: PlannedSplice, to x: Tensor, _ layout: RowLayout) throws -> Tensor {
+  func apply(_ splice: PlannedSplice, to x: Tensor, at site: Site, _ layout: RowLayout) throws -> Tensor {
     let rows = try rows(of: splice.index, layout)
     guard !rows.isEmpty else { return x }
-    if splice.dictionary.shape.kind != .sae { return try replaceElsewhere(splice, x, rows, layout) }
+    if splice.dictionary.shape.kind != .sae { return try replaceElsewhere(splice, x, rows, at: site, layout) }
 
     let part = try select(x, rows)
     for feature in changes.keys where feature.read.dictionary == splice.slot {
@@ -97,13 +117,13 @@ extension InterventionVisitor {
     let code = try splice.dictionary.encode(part, read: 0)
     readings[key, default: []].append(Reading(rows: rows, code: code, input: nil))
     let reconstruction = try splice.dictionary.decode(try DictionaryCode([code]), write: 0, input: part)
-    return try replace(x, rows, with: reconstruction)
+    return try self.splice(splice, x, rows, with: reconstruction, at: site, layout)
   }
 
   /// A reconstruction from codes that were taken at other sites, or at this one before.
-  private func replaceElsewhere(_ splice: PlannedSplice, _ x: Tensor, _ rows: [Int], _ layout: RowLayout) throws
-    -> Tensor
-  {
+  private func replaceElsewhere(
+    _ splice: PlannedSplice, _ x: Tensor, _ rows: [Int], at site: Site, _ layout: RowLayout
+  ) throws -> Tensor {
     func failure() -> GemmaError {
       .intervention(index: splice.index, problem: "'\(splice.dictionary.name)' was not read before it is written")
     }
@@ -121,6 +141,6 @@ extension InterventionVisitor {
       let coefficients = try backend.tensor(rows.map { change[$0] }, shape: [rows.count, 1])
       result = try backend.add(result, try backend.matmul(coefficients, edit.row), scale: 1)
     }
-    return try replace(x, rows, with: result)
+    return try self.splice(splice, x, rows, with: result, at: site, layout)
   }
 }

@@ -2,33 +2,37 @@ import Dictionaries
 public import Sites
 public import Tensors
 
-/// A change of an activation that a pass made.
+/// A change that a pass made to one row: of an activation, or of the whole row by a splice.
 public struct InterventionRecord: Sendable, Equatable {
   /// Place of the intervention in the list.
   public let index: Int
+  /// What was done.
+  public let kind: Intervention.Kind
   /// Where `x` was changed.
   public let site: Site
   /// Place of the sequence in the pass, or what `InterventionVisitor.sequences` calls it.
   public let sequence: Int
   /// Position of the token.
   public let position: Int
-  /// The activation found; nil for `add`, which does not ask.
+  /// The activation found; nil for `add`, which does not ask, and for `splice`.
   public let before: Float?
-  /// How many times the direction was added.
+  /// How many times the direction was added; for `splice` the Euclidean length of what was added to the row.
   public let change: Float
 
+  /// The activation left; nil where the one found is.
   public var after: Float? { before.map { $0 + change } }
 }
 
 /// Carries a plan out while the model runs. Use one for each run, from one thread at a time.
 public final class InterventionVisitor: SiteVisitor {
+  /// What it carries out.
   public let plan: InterventionPlan
   /// Tokens of each sequence of the pass that are prompt; nil when all are.
   public var promptLengths: [Int]?
   /// What the sequences of the pass are called in records; nil when by their places.
   public var sequences: [Int]?
-  /// What was changed, pass by pass and site by site, when asked for. `splice` and `orthogonal` on a feature's decoder
-  /// row change no single activation; the latter records the projection it removed.
+  /// What was changed, pass by pass and site by site, when asked for. `orthogonal` on a feature's decoder row records
+  /// the projection it removed, `splice` how far each row was moved.
   public var records: [InterventionRecord] = []
   let recordsChanges: Bool
 
@@ -47,8 +51,12 @@ public final class InterventionVisitor: SiteVisitor {
 
   var backend: any Backend { plan.backend }
 
+  /// Whether the plan has something to do at `site`.
   public func visits(_ site: Site) -> Bool { plan.actions[site] != nil }
 
+  /// What the plan makes of the activations `x` at `site`.
+  /// - Throws: `GemmaError.input` for rows of another model or number, `GemmaError.intervention`, `DictionaryError`,
+  ///   `TensorError`.
   public func visit(_ site: Site, _ x: Tensor, rows: RowLayout) throws -> Tensor {
     guard let actions = plan.actions[site] else { return x }
     guard x.shape == [rows.positions.count, plan.shape.width(of: site)] else {
@@ -65,7 +73,7 @@ public final class InterventionVisitor: SiteVisitor {
       switch action {
       case .read(let reading): try read(reading, x, rows)
       case .shift(let shift): x = try apply(shift, to: x, at: site, rows)
-      case .splice(let splice): x = try apply(splice, to: x, rows)
+      case .splice(let splice): x = try apply(splice, to: x, at: site, rows)
       }
     }
     return x

@@ -6,7 +6,8 @@ public enum LogitRows: Sendable, Equatable {
   case none
   /// The last token of every sequence.
   case last
-  /// Every token. The result holds `tokens × vocabulary` numbers: for long texts take `.residual` and `unembed` pieces.
+  /// Every token. The result holds `tokens × vocabulary` numbers: for long texts take `.residual` and `unembed`
+  /// pieces.
   case all
   /// The final residual stream (before the last norm) of every token, and no logits.
   case residual

@@ -5,15 +5,19 @@ extension GemmaModel {
   /// Runs the model over one or several sequences in one pass.
   ///
   /// Sequences may differ in length; nothing is padded. With `sessions` (one a sequence) the tokens continue what the
-  /// sessions have seen. The pass ends after the last site that is captured or visited when neither logits nor sessions need more.
-  /// - Throws: `GemmaError.input` for empty or unknown tokens or too many positions, `SiteError` for a site the model
-  ///   does not have, and whatever `check` or a visitor throws; the sessions are then in an undefined state.
+  /// sessions have seen. The pass ends after the last site that is captured or visited when neither logits nor sessions
+  /// need more.
+  /// - Parameter check: called before the pass and before each layer.
+  /// - Throws: `GemmaError.input` for empty or unknown tokens, too many positions or sessions of too few layers,
+  ///   `SiteError` for a site the model does not have, and whatever `check` or a visitor throws; the sessions then hold
+  ///   the tokens in some layers only, until they are truncated to what they had seen before.
   public func forward(
     _ sequences: [[Int32]], capture: Set<Site> = [], logits: LogitRows = .last, visitor: (any SiteVisitor)? = nil,
     sessions: [GemmaSession]? = nil, check: CancellationCheck = {}
   ) throws -> ForwardResult {
     for site in capture { try shape.validate(site) }
     let rows = try layout(sequences, sessions: sessions)
+    try checkLayers(of: sessions, capture: capture, logits: logits)
     var pass = ForwardPass(
       model: self, rows: rows, capture: capture, visitor: visitor, sessions: sessions, logits: logits)
     try pass.run(check: check)
@@ -28,6 +32,16 @@ extension GemmaModel {
       let ends = rows.segments.map { $0.upperBound - 1 }
       let residual = try pass.residual
       return result(logits: try unembed(pass.isNarrowed ? residual : try backend.select(residual, rows: ends)))
+    }
+  }
+
+  /// A session of the first layers alone serves only what lies within them.
+  private func checkLayers(of sessions: [GemmaSession]?, capture: Set<Site>, logits: LogitRows) throws {
+    for session in sessions ?? [] where session.layers < configuration.layers {
+      let isEnough = logits == .none && capture.allSatisfy { $0 == .embed || $0.layer < session.layers }
+      guard isEnough, sessions?.allSatisfy({ $0.layers == session.layers }) == true else {
+        throw GemmaError.input("a session of \(session.layers) layers: more of the model's layers are asked for")
+      }
     }
   }
 
@@ -98,13 +112,16 @@ struct ForwardPass {
   /// The site after which nothing is needed any more; nil when the pass must run to its end, for logits or because the
   /// sessions need the keys and values of every layer.
   private var lastSite: Site? {
-    guard logits == .none, sessions == nil else { return nil }
-    return model.shape.sites.last(where: isWanted)
+    guard logits == .none else { return nil }
+    guard let sessions else { return model.shape.sites.last(where: isWanted) }
+    let layers = sessions.first?.layers ?? configuration.layers
+    return layers < configuration.layers ? .residPost(layers - 1) : nil
   }
 
   mutating func run(check: CancellationCheck) throws {
     let last = lastSite
     if logits == .none && last == nil && sessions == nil { return }
+    try check()
     let embedded = try backend.gather(model.weights.embedding, rows: rows.tokens, scale: model.embeddingScale)
     var x = try pass(Site.embed, embedded)
     stream = x
@@ -142,7 +159,8 @@ struct ForwardPass {
     heads = try pass(sites.attention, heads)
     if last == sites.attention { return nil }
     var x = x
-    if layer == configuration.layers - 1, logits == .last, ![sites.mlpIn, sites.mlpOut, sites.residual].contains(where: isWanted) {
+    let wantsRest = [sites.mlpIn, sites.mlpOut, sites.residual].contains(where: isWanted)
+    if layer == configuration.layers - 1, logits == .last, !wantsRest {
       // Past the last attention rows no longer meet: only those that get logits go on.
       let ends = rows.segments.map { $0.upperBound - 1 }
       heads = try backend.select(heads, rows: ends)

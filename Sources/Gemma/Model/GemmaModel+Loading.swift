@@ -13,6 +13,8 @@ extension GemmaModel {
   }
 
   /// A model from an opened checkpoint.
+  /// - Throws: `GemmaError.weight` for a weight of another shape than the configuration asks for, `CheckpointError`,
+  ///   `TensorError`.
   public convenience init(_ checkpoint: GemmaCheckpoint, backend: any Backend) throws {
     let weights = try GemmaWeights(
       checkpoint.source, names: checkpoint.names, configuration: checkpoint.configuration, backend: backend)
@@ -22,17 +24,31 @@ extension GemmaModel {
 
 /// An opened model checkpoint: its configuration and its tensors, not yet put to use.
 public struct GemmaCheckpoint: Sendable {
-  public enum Format: String, Sendable { case huggingFace = "safetensors", gguf }
+  /// How a model is stored.
+  public enum Format: String, Sendable {
+    /// A folder with `config.json` and safetensors files.
+    case huggingFace = "safetensors"
+    /// One GGUF file.
+    case gguf
+  }
 
+  /// The folder or file.
   public let url: URL
+  /// How it is stored.
   public let format: Format
+  /// What `config.json` or the GGUF header says.
   public let configuration: GemmaConfiguration
   /// The tensors as stored.
   public let source: any TensorSource
+  /// The files that hold the weights, in the order of their names.
+  public var weightFiles: [URL] {
+    (source as? SafetensorsCheckpoint)?.files.map { URL(filePath: $0.path) } ?? [url]
+  }
   /// The opened GGUF, whose header also holds the tokenizer.
   public let gguf: GGUFFile?
   let names: WeightNames
 
+  /// Opens a checkpoint: reads its configuration and the tensors' names and places, no weights.
   /// - Throws: `GemmaError.notAModel` when `url` is neither a folder with a `config.json` nor a GGUF file, and the
   ///   readers' errors.
   public init(_ url: URL) throws {

@@ -110,19 +110,30 @@ enum LayerPart: Sendable {
 }
 
 extension GemmaWeights {
-  /// Takes the weights from `source`, checking every shape against `configuration`.
-  /// - Throws: `GemmaError.weight` for a shape that does not fit, and the source's error for a missing tensor.
+  /// Takes the weights from `source`, checking every shape against `configuration` and every element type. - Throws:
+  /// `GemmaError.weight` for a shape that does not fit, `CheckpointError.unsupported` for an element type that
+  ///   is not computed with, and the source's error for a missing tensor.
   init(
     _ source: any TensorSource, names: WeightNames, configuration c: GemmaConfiguration, backend: any Backend
   ) throws {
-    func matrix(_ name: String, _ shape: [Int]) throws -> Tensor {
+    func check(_ name: String, _ shape: [Int], _ expected: String, _ isFit: (DType) -> Bool) throws {
       let info = try source.info(name)
-      guard info.shape == shape else { throw GemmaError.weight(name: name, expected: shape, found: info.shape) }
+      guard info.shape == shape else {
+        throw GemmaError.weight(file: try source.path(of: name), name: name, expected: shape, found: info.shape)
+      }
+      guard let dtype = info.dtype, isFit(dtype) else {
+        throw CheckpointError.unsupported(
+          file: try source.path(of: name), tensor: name, found: info.typeName, expected: expected)
+      }
+    }
+    func matrix(_ name: String, _ shape: [Int]) throws -> Tensor {
+      try check(name, shape, "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K") {
+        $0.isQuantised || [.f32, .f16, .bf16].contains($0)
+      }
       return try backend.upload(try source.tensor(name))
     }
     func gain(_ name: String, _ count: Int) throws -> Tensor {
-      let info = try source.info(name)
-      guard info.shape == [count] else { throw GemmaError.weight(name: name, expected: [count], found: info.shape) }
+      try check(name, [count], "F32, F16, BF16 or F64") { [.f32, .f16, .bf16, .f64].contains($0) }
       let stored = try source.tensor(name).read()
       return try backend.tensor(names.gainsIncludeOne ? stored : stored.map { 1 + $0 }, shape: [count])
     }

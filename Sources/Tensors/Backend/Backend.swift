@@ -13,7 +13,7 @@ public protocol DenseOps: Sendable {
   func tensor(_ values: [Float], shape: [Int]) throws -> Tensor
   /// `weight` placed on the backend in its stored format (on the CPU: itself, still mapped).
   func upload(_ weight: Tensor) throws -> Tensor
-  /// Any floating-point or block format as fp32.
+  /// f32, f16, bf16, scaled int8 or a block format as fp32 (f64 and whole numbers are refused).
   func widen(_ x: Tensor) throws -> Tensor
 
   /// Row lookup: `out[i] = scale · table[ids[i]]`, `table` [n, d] → [ids.count, d].
@@ -34,16 +34,19 @@ public protocol DenseOps: Sendable {
   func replacing(_ x: Tensor, rows: [Int], with values: Tensor) throws -> Tensor
 
   /// `x · gain / √(mean(x²) + epsilon)` over the last axis of length `gain.count` (x may hold several such groups a
-  /// row), plus `residual` when given. `gain` is already 1 + w.
+  /// row), plus `residual` when given. `gain` is already 1 + w. Zhang & Sennrich 2019, "Root Mean Square Layer
+  /// Normalization", equation 4.
   func rmsNorm(_ x: Tensor, gain: Tensor, epsilon: Float, residual: Tensor?) throws -> Tensor
   /// Gradient of `rmsNorm` for a batch of cotangents: dy [B, n, d], x [n, d] → [B, n, d]. Frozen holds the
   /// denominator constant.
   func rmsNormVJP(_ dy: Tensor, x: Tensor, gain: Tensor, epsilon: Float, mode: GradientMode) throws -> Tensor
 
-  /// Rotary position embedding (rotate-half) of every head; `angles` give cosine and sine per row. x [n, heads·head_dim].
+  /// Rotary position embedding (Su et al. 2021, "RoFormer", section 3.2, in the rotate-half order of coordinates) of
+  /// every head; `angles` give cosine and sine per row. x [n, heads·head_dim].
   func rope(_ x: Tensor, headDimension: Int, angles: RotaryAngles, inverse: Bool) throws -> Tensor
 
   /// `(gelu_tanh(x·gateᵀ) ∘ (x·upᵀ)) · downᵀ`: x [n, d], gate and up [f, d], down [d, f] → [n, d].
+  /// The tanh form of GELU: Hendrycks & Gimpel 2016, "Gaussian Error Linear Units", section 2.
   func gatedMLP(_ x: Tensor, gate: Tensor, up: Tensor, down: Tensor) throws -> Tensor
   /// Gradient of `gatedMLP` for a batch of cotangents: dy [B, n, d] → dx [B, n, d].
   func gatedMLPVJP(_ dy: Tensor, x: Tensor, gate: Tensor, up: Tensor, down: Tensor) throws -> Tensor
@@ -64,9 +67,12 @@ public enum GradientMode: String, Sendable, Codable {
 
 /// Cosine and sine of the rotation of each row's pairs: both [n, head_dim / 2], fp32.
 public struct RotaryAngles: Sendable {
+  /// [n, head_dim / 2]
   public let cosines: Tensor
+  /// [n, head_dim / 2]
   public let sines: Tensor
 
+  /// Angles of n rows. Shapes are checked where they are used.
   public init(cosines: Tensor, sines: Tensor) {
     self.cosines = cosines
     self.sines = sines

@@ -1,7 +1,8 @@
 /// Sparse dictionary operations.
 public protocol SparseOps: Sendable {
-  /// JumpReLU encoder: `z = x W + bias`, kept where `z > threshold` and `z > 0`. x [n, d], weight [d, width], bias and
-  /// threshold [width] → a code of n rows. Never forms [n, width].
+  /// JumpReLU encoder (Rajamanoharan et al. 2024, "Jumping Ahead", section 3): `z = x W + bias`, kept where `z >
+  /// threshold` and `z > 0`. x [n, d] with d > 0, weight [d, width], bias and threshold [width] → a code of n rows. A
+  /// `z` that is NaN is dropped. Never forms [n, width].
   func encode(_ x: Tensor, weight: Tensor, bias: Tensor, threshold: Tensor) throws -> SparseCode
   /// The same with the weight feature by feature: `z = x rowsᵀ + bias`, rows [width, d] in any stored format.
   func encode(_ x: Tensor, rows: Tensor, bias: Tensor, threshold: Tensor) throws -> SparseCode
@@ -15,11 +16,15 @@ public protocol SparseOps: Sendable {
 /// Row r holds entries `rowOffsets[r] ..< rowOffsets[r + 1]`; its features ascend. Files store the same three arrays as
 /// i64, i32 and f32.
 public struct SparseCode: Sendable, Equatable {
-  public var rowOffsets: [Int]
-  public var features: [Int32]
-  public var activations: [Float]
+  /// Where each row's entries begin, and at last where they end: one more than there are rows.
+  public let rowOffsets: [Int]
+  /// The feature of each entry, at least 0, ascending within a row.
+  public let features: [Int32]
+  /// The activation of each entry.
+  public let activations: [Float]
 
-  /// - Throws: `TensorError.shape` when the offsets do not start at 0, fall, or end elsewhere than at the entry count.
+  /// - Throws: `TensorError.shape` when the offsets do not start at 0, fall, or end elsewhere than at the entry count,
+  ///   or the features of a row are negative or do not ascend.
   public init(rowOffsets: [Int], features: [Int32], activations: [Float]) throws {
     let ascending = zip(rowOffsets, rowOffsets.dropFirst()).allSatisfy { $0 <= $1 }
     guard rowOffsets.first == 0, ascending, rowOffsets.last == features.count, features.count == activations.count
@@ -27,6 +32,17 @@ public struct SparseCode: Sendable, Equatable {
       throw TensorError.shape(
         operation: "sparse code", expected: "row offsets from 0 to the entry count",
         found: "\(rowOffsets.count) offsets, \(features.count) features, \(activations.count) activations")
+    }
+    for (start, end) in zip(rowOffsets, rowOffsets.dropFirst()) where start < end {
+      var last = Int32(-1)
+      for feature in features[start..<end] {
+        guard feature > last else {
+          throw TensorError.shape(
+            operation: "sparse code", expected: "features that ascend within a row, the first at least 0",
+            found: "\(feature) after \(last < 0 ? "none" : "\(last)")")
+        }
+        last = feature
+      }
     }
     self.rowOffsets = rowOffsets
     self.features = features

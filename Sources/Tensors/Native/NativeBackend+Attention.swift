@@ -1,7 +1,10 @@
 import CKernels
 
 extension NativeBackend {
-  public func makeCache(_ shape: AttentionShape) throws -> any KeyValueCache { try NativeCache(shape: shape) }
+  public func makeCache(_ shape: AttentionShape) throws -> any KeyValueCache {
+    try requireSizes(shape)
+    return try NativeCache(shape: shape)
+  }
 
   public func attention(
     q: Tensor, k: Tensor, v: Tensor, segments: [Range<Int>], caches: [any KeyValueCache]?, shape: AttentionShape
@@ -11,27 +14,20 @@ extension NativeBackend {
     try require(
       segments.reduce(0) { $1.lowerBound == $0 ? $1.upperBound : -1 } == q.rows, "attention",
       "segments that cover the rows in order", q)
-    if let caches, caches.count != segments.count {
-      throw TensorError.shape(
-        operation: "attention", expected: "\(segments.count) caches", found: "\(caches.count)")
-    }
+    // Everything is checked before the first cache is changed.
+    let caches = try caches.map { try natives($0, count: segments.count, shape) }
+    for (cache, segment) in zip(caches ?? [], segments) { try cache.makeRoom(for: segment.count) }
     let keyWidth = shape.keyValueHeads * shape.headDimension
     let (keys, values) = (try floats(k, "attention"), try floats(v, "attention"))
     var calls: [gs_attention] = []
     var firstRows: [Int] = []
-    // Caches are held here so that their memory outlives the kernel call.
-    var held: [NativeCache] = []
     for (i, segment) in segments.enumerated() where !segment.isEmpty {
       var call = try forward(q: q, shape, rows: segment)
       if let cache = caches?[i] {
-        guard let cache = cache as? NativeCache else {
-          throw TensorError.unavailable("attention: the cache belongs to another backend")
-        }
         call.first_query = Int64(cache.count)
         try cache.append(
           keys: keys + segment.lowerBound * keyWidth, values: values + segment.lowerBound * keyWidth,
           rows: segment.count)
-        held.append(cache)
         call.keys = Int64(cache.stored)
         call.first_key = Int64(cache.firstPosition)
         call.k = cache.keys.bytes.baseAddress.map { UnsafePointer($0.assumingMemoryBound(to: Float.self)) }
@@ -43,7 +39,8 @@ extension NativeBackend {
       calls.append(call)
       firstRows.append(segment.lowerBound)
     }
-    return try withExtendedLifetime(held) {
+    // The kernel sees addresses only: the caches' memory must outlive it.
+    return try withExtendedLifetime(caches) {
       try output(q.shape) { out in
         for i in calls.indices { calls[i].out = out + firstRows[i] * q.rowLength }
         try check(kernels.attention(pool, calls, Int64(calls.count)), bytes: q.byteCount)
@@ -95,11 +92,40 @@ extension NativeBackend {
     return (dq, dk, dv)
   }
 
+  /// The caches of `count` segments as this backend's own, each made for `shape` and no two the same.
+  private func natives(_ caches: [any KeyValueCache], count: Int, _ shape: AttentionShape) throws -> [NativeCache] {
+    func failure(_ expected: String, _ found: String) -> TensorError {
+      .shape(operation: "attention", expected: expected, found: found)
+    }
+    guard caches.count == count else { throw failure("\(count) caches", "\(caches.count)") }
+    let natives = try caches.map { cache in
+      guard let native = cache as? NativeCache else {
+        throw TensorError.unavailable("attention: the cache belongs to another backend")
+      }
+      guard native.shape == shape else { throw failure("a cache made for \(shape)", "one made for \(native.shape)") }
+      return native
+    }
+    guard Set(natives.map { ObjectIdentifier($0) }).count == count else {
+      throw failure("a cache of its own for every segment", "the same cache twice")
+    }
+    return natives
+  }
+
+  private func requireSizes(_ shape: AttentionShape) throws {
+    let isPossible =
+      shape.queryHeads > 0 && shape.keyValueHeads > 0 && shape.headDimension > 0
+      && shape.queryHeads % shape.keyValueHeads == 0 && shape.window ?? 1 > 0
+      && Tensor.byteCount(shape: [shape.queryHeads, shape.headDimension], dtype: .f32) != nil
+    guard isPossible else {
+      throw TensorError.shape(
+        operation: "attention", expected: "positive sizes and key heads that divide the query heads", found: "\(shape)")
+    }
+  }
+
   private func requireHeads(q: Tensor, k: Tensor, _ shape: AttentionShape) throws {
+    try requireSizes(shape)
     try require(
-      shape.headDimension > 0 && shape.keyValueHeads > 0 && shape.queryHeads % shape.keyValueHeads == 0
-        && q.rowLength == shape.queryHeads * shape.headDimension
-        && k.rowLength == shape.keyValueHeads * shape.headDimension,
+      q.rowLength == shape.queryHeads * shape.headDimension && k.rowLength == shape.keyValueHeads * shape.headDimension,
       "attention", "\(shape.queryHeads) query and \(shape.keyValueHeads) key heads of \(shape.headDimension)", q, k)
   }
 
@@ -111,7 +137,8 @@ extension NativeBackend {
     call.query_heads = Int64(shape.queryHeads)
     call.kv_heads = Int64(shape.keyValueHeads)
     call.head_dim = Int64(shape.headDimension)
-    call.window = Int64(shape.window ?? 0)
+    // The kernels add windows to positions; no sequence is as long as this one.
+    call.window = Int64(min(shape.window ?? 0, 1 << 40))
     call.scale = shape.scale
     call.q = try floats(q, "attention") + rows.lowerBound * q.rowLength
     call.ldq = Int64(q.rowLength)

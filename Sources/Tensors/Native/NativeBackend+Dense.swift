@@ -10,8 +10,10 @@ extension NativeBackend {
 
   public func widen(_ x: Tensor) throws -> Tensor {
     if x.dtype == .f32 { return x }
-    let ids = (0..<x.rows).map { Int32(truncatingIfNeeded: $0) }
-    return try gather(x, rows: ids, scale: 1).reshaped(x.shape)
+    // One axis is one row: its blocks lie along it. Row scales stand for rows as they are.
+    let table = x.shape.count == 1 && x.rowScale == nil ? try x.reshaped([1, x.count]) : x
+    let ids = (0..<table.rows).map { Int32(truncatingIfNeeded: $0) }
+    return try gather(table, rows: ids, scale: 1).reshaped(x.shape)
   }
 
   public func gather(_ table: Tensor, rows ids: [Int32], scale: Float) throws -> Tensor {
@@ -41,7 +43,9 @@ extension NativeBackend {
       throw TensorError.shape(operation: "concatenate", expected: "at least one tensor", found: "none")
     }
     let tail = Array(first.shape.dropFirst())
-    for part in parts { try require(Array(part.shape.dropFirst()) == tail, "concatenate", "rows of shape \(tail)", part) }
+    for part in parts {
+      try require(Array(part.shape.dropFirst()) == tail, "concatenate", "rows of shape \(tail)", part)
+    }
     let pointers = try parts.map { try floats($0, "concatenate") }
     return try output([parts.reduce(0) { $0 + $1.rows }] + tail) { out in
       var next = out

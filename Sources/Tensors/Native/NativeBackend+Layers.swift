@@ -16,7 +16,8 @@ extension NativeBackend {
     let d = gain.count
     let batch = x.count == 0 ? 0 : dy.count / x.count
     try require(
-      d > 0 && x.rowLength % d == 0 && batch * x.count == dy.count, "rmsNormVJP", "[cotangents] × the shape of x", dy, x)
+      d > 0 && x.rowLength % d == 0 && batch * x.count == dy.count, "rmsNormVJP", "[cotangents] × the shape of x", dy,
+      x)
     let (gradient, source) = (try floats(dy, "rmsNormVJP"), try floats(x, "rmsNormVJP"))
     let weights = try floats(gain, "rmsNormVJP")
     return try output(dy.shape) { out in
@@ -54,15 +55,18 @@ extension NativeBackend {
     let batch = x.count == 0 ? 0 : dy.count / x.count
     try require(batch * x.count == dy.count && down.rows == x.rowLength, "gatedMLPVJP", "[cotangents] × x", dy, x)
     let forward = try gated(x, gate: gate, up: up, keep: true)
-    let (gateValues, upValues) = (try floats(forward.gate, "gatedMLPVJP"), try floats(forward.up, "gatedMLPVJP"))
     let dHidden = try output([batch, n, f]) {
       try multiply(dy, down, layout: GS_ROWS_ARE_INPUTS, into: $0, accumulate: false, "gatedMLPVJP")
     }
-    let incoming = try floats(dHidden, "gatedMLPVJP")
     var dUp = dHidden
-    let dGate = try output([batch, n, f]) { dGate in
-      dUp = try output([batch, n, f]) { dUp in
-        kernels.gelu_gate_vjp(pool, Int64(batch), Int64(n * f), gateValues, upValues, incoming, dGate, dUp)
+    // The kernel sees addresses only: the tensors made here must outlive it.
+    let dGate = try withExtendedLifetime((forward, dHidden)) {
+      let (gateValues, upValues) = (try floats(forward.gate, "gatedMLPVJP"), try floats(forward.up, "gatedMLPVJP"))
+      let incoming = try floats(dHidden, "gatedMLPVJP")
+      return try output([batch, n, f]) { dGate in
+        dUp = try output([batch, n, f]) { dUp in
+          kernels.gelu_gate_vjp(pool, Int64(batch), Int64(n * f), gateValues, upValues, incoming, dGate, dUp)
+        }
       }
     }
     return try output(dy.shape) { out in

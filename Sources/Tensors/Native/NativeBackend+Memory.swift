@@ -13,8 +13,11 @@ extension NativeBackend {
   /// A stored matrix as the kernels see it: the first axis counts rows, the others make up one row.
   func matrix(_ x: Tensor, _ operation: String) throws -> gs_matrix {
     guard let type = x.dtype.kernelType else {
-      throw TensorError.dtype(operation: operation, expected: "a floating-point or block format", found: x.dtype)
+      throw TensorError.dtype(
+        operation: operation, expected: "f32, f16, bf16, scaled int8 or a block format", found: x.dtype)
     }
+    // A row is whole blocks; the last axis alone may be, as in a tensor of one axis, whose rows are single elements.
+    try require(x.rowLength % x.dtype.blockSize == 0, operation, "rows of whole blocks of \(x.dtype)", x)
     guard let bytes = x.hostBytes else { throw notOnHost(operation) }
     var scale: UnsafePointer<Float>?
     if x.dtype == .i8 {

@@ -4,16 +4,16 @@ extension NativeBackend {
   public func encode(_ x: Tensor, weight: Tensor, bias: Tensor, threshold: Tensor) throws -> SparseCode {
     let width = weight.rowLength
     try require(
-      weight.rows == x.rowLength && bias.count == width && threshold.count == width, "encode",
-      "x [n, d], weight [d, width], bias and threshold [width]", x, weight, bias, threshold)
+      x.rowLength > 0 && weight.rows == x.rowLength && bias.count == width && threshold.count == width, "encode",
+      "x [n, d] with d > 0, weight [d, width], bias and threshold [width]", x, weight, bias, threshold)
     return try encode(x, weight, GS_ROWS_ARE_INPUTS, width, bias, threshold)
   }
 
   public func encode(_ x: Tensor, rows: Tensor, bias: Tensor, threshold: Tensor) throws -> SparseCode {
     let width = rows.rows
     try require(
-      rows.rowLength == x.rowLength && bias.count == width && threshold.count == width, "encode",
-      "x [n, d], rows [width, d], bias and threshold [width]", x, rows, bias, threshold)
+      x.rowLength > 0 && rows.rowLength == x.rowLength && bias.count == width && threshold.count == width, "encode",
+      "x [n, d] with d > 0, rows [width, d], bias and threshold [width]", x, rows, bias, threshold)
     return try encode(x, rows, GS_ROWS_ARE_OUTPUTS, width, bias, threshold)
   }
 

@@ -27,7 +27,9 @@ public final class NativeBackend: Backend {
   /// A constant table of C functions, which is why sharing it is safe.
   nonisolated(unsafe) let kernels: gs_kernels
   let threadPool: ThreadPool
+  /// The instruction set in use.
   public let instructionSet: InstructionSet
+  /// Threads in use, the caller's included.
   public var threads: Int { threadPool.threads }
   public var name: String { "cpu (\(instructionSet.rawValue), \(threads) thread\(threads == 1 ? "" : "s"))" }
 

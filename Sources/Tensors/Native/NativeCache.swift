@@ -3,6 +3,8 @@
 /// A layer with a sliding window keeps only the rows that a later query can still see: when the buffer is full they are
 /// moved to its front, so rows stay contiguous and a move is paid once per window of tokens.
 final class NativeCache: KeyValueCache {
+  /// What the cache was made for.
+  let shape: AttentionShape
   private(set) var keys: HostStorage
   private(set) var values: HostStorage
   private let rowFloats: Int
@@ -16,7 +18,9 @@ final class NativeCache: KeyValueCache {
   var count: Int { firstPosition + stored }
   var byteCount: Int { keys.byteCount + values.byteCount }
 
+  /// The sizes of `shape` must have been checked.
   init(shape: AttentionShape) throws {
+    self.shape = shape
     rowFloats = shape.keyValueHeads * shape.headDimension
     window = shape.window
     capacity = 0
@@ -40,23 +44,26 @@ final class NativeCache: KeyValueCache {
     }
     // The next query stands at newCount and sees back to newCount - window + 1.
     let needed = window.map { max(0, newCount - $0 + 1) } ?? 0
-    guard needed >= firstPosition else {
-      throw TensorError.outOfRange(operation: "truncate cache", value: needed, limit: firstPosition)
-    }
+    guard needed >= firstPosition else { throw TensorError.dropped(position: needed, first: firstPosition) }
     stored = max(0, newCount - firstPosition)
     if stored == 0 { firstPosition = newCount }
   }
 
-  private func makeRoom(for rows: Int) throws {
+  /// Makes room for `rows` more rows, which cannot fail to be appended afterwards. Throws with nothing changed.
+  ///
+  /// The buffer doubles as it fills, whatever the window: a configuration may claim any. It stops at two windows, where
+  /// rows that no query can see any more make room for new ones.
+  func makeRoom(for rows: Int) throws {
     guard stored + rows > capacity else { return }
-    let keep = window.map { min(stored, $0 - 1) } ?? stored
-    let needed = keep + rows
-    let room = needed > capacity ? max(needed, min(capacity * 2, needed * 2), window.map { $0 * 2 } ?? 64) : capacity
+    let limit = window.map { $0 > Int.max / 2 ? Int.max : $0 * 2 } ?? Int.max
+    let keep = stored + rows <= limit ? stored : window.map { min(stored, $0 - 1) } ?? stored
+    let room = max(capacity, keep + rows, min(max(capacity * 2, 64), limit))
     let source = (keys: keys, values: values)
     if room > capacity {
-      keys = try HostStorage(byteCount: room * rowFloats * 4)
-      values = try HostStorage(byteCount: room * rowFloats * 4)
-      capacity = room
+      // Both before either is put in place.
+      let newKeys = try HostStorage(byteCount: room * rowFloats * 4)
+      let newValues = try HostStorage(byteCount: room * rowFloats * 4)
+      (keys, values, capacity) = (newKeys, newValues, room)
     }
     let offset = (stored - keep) * rowFloats * 4
     for (old, new) in [(source.keys, keys), (source.values, values)] {

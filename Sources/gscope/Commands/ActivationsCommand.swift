@@ -30,9 +30,11 @@ struct ActivationsCommand: ParsableCommand {
   func validate() throws {
     _ = try input.required()
     _ = try SiteList.sites(site, shape: nil)
+    try SavePath.validate(save)
   }
 
   func run() throws {
+    try SavePath.check(save)
     let opened = try model.open()
     let sites = try SiteList.sites(site, shape: opened.model.shape)
     var run = try TextRun(try input.required(), opened: opened)
@@ -42,31 +44,32 @@ struct ActivationsCommand: ParsableCommand {
       save, texts: texts, isMany: input.isMany,
       entries: sites.map { .init("\($0)", shape: [total, opened.model.shape.width(of: $0)], dtype: .f32) })
     let progress = Progress("activations", total: total, unit: "tokens")
-    let layers = Double((sites.last?.layer ?? 0) + 1)
-    var norms = [Double](repeating: 0, count: sites.count)
     for text in texts {
-      let result = try opened.model.forward([text.ids], capture: Set(sites), logits: .none) {
-        try progress.advance(by: Double(text.count) / layers)
-      }
-      var own: [Double] = []
-      for (i, site) in sites.enumerated() {
-        guard let activations = result.activations[site] else {
-          throw SiteError.layer(site: site, layers: opened.configuration.layers)
+      var norms = sites.map { _ in MeanNorm() }
+      try TextPass(ids: text.ids, opened: opened, progress: progress).run(capture: Set(sites)) { result, range in
+        let counted = range.filter { !opened.isSpecial(text.ids[$0]) }.map { $0 - range.lowerBound }
+        for (i, activations) in try result.activations(at: sites, of: opened).enumerated() {
+          try file.append(activations, to: "\(sites[i])")
+          try norms[i].add(activations, rows: counted)
+          try Interruption.check()
         }
-        try file.append(activations, to: "\(site)")
-        own.append(try Self.sumOfNorms(activations))
-        norms[i] += own[i]
       }
-      if input.isMany { try StandardOutput.line(document(text, sites, own, opened)) }
+      if input.isMany {
+        try StandardOutput.line(document(text, sites, norms, opened))
+      } else {
+        try file.finish()
+        try json ? StandardOutput.line(document(text, sites, norms, opened)) : show(text, sites, norms, opened)
+      }
     }
-    try file.finish()
-    if input.isMany { return }
-    if json, let text = texts.first { return try StandardOutput.line(document(text, sites, norms, opened)) }
+    if input.isMany { try file.finish() }
+  }
+
+  private func show(_ text: TokenizedText, _ sites: [Site], _ norms: [MeanNorm], _ opened: OpenedModel) throws {
     var table = TextTable([.init("site"), .init("shape"), .init("mean norm", .right)])
     for (site, norm) in zip(sites, norms) {
       table.add([
-        .init("\(site)", .accent), .init("[\(total), \(opened.model.shape.width(of: site))]"),
-        .init(Format.short(norm / Double(total))),
+        .init("\(site)", .accent), .init("[\(text.count), \(opened.model.shape.width(of: site))]"),
+        .init(norm.value.map(Format.short) ?? "-"),
       ])
     }
     try table.write()
@@ -74,12 +77,12 @@ struct ActivationsCommand: ParsableCommand {
   }
 
   private func document(
-    _ text: TokenizedText, _ sites: [Site], _ norms: [Double], _ opened: OpenedModel
+    _ text: TokenizedText, _ sites: [Site], _ norms: [MeanNorm], _ opened: OpenedModel
   ) -> JSONValue {
     let list = zip(sites, norms).map { site, norm -> JSONValue in
       [
         "site": .string("\(site)"), "width": .integer(opened.model.shape.width(of: site)),
-        "mean_norm": .double(norm / Double(text.count)),
+        "mean_norm": .optional(norm.value),
       ]
     }
     return .document(
@@ -90,11 +93,23 @@ struct ActivationsCommand: ParsableCommand {
       ])
   }
 
-  private static func sumOfNorms(_ x: Tensor) throws -> Double {
+}
+
+/// The mean Euclidean length of activations, special tokens left out: those of `<bos>` are so long that a short text's
+/// mean would be about them alone.
+private struct MeanNorm {
+  private var sum = 0.0
+  private var count = 0
+
+  /// Nil when nothing was counted.
+  var value: Double? { count > 0 ? sum / Double(count) : nil }
+
+  mutating func add(_ x: Tensor, rows: [Int]) throws {
     let values = try x.read()
-    let width = max(x.rowLength, 1)
-    return stride(from: 0, to: values.count, by: width).reduce(0) { sum, start in
-      sum + values[start..<min(start + width, values.count)].reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+    let width = x.rowLength
+    for row in rows {
+      sum += values[row * width..<(row + 1) * width].reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
     }
+    count += rows.count
   }
 }

@@ -34,17 +34,20 @@ struct FeaturesCommand: ParsableCommand {
     _ = try input.required()
     try dictionaries.requireOne()
     if topK < 0 { throw ValidationError("--top-k is \(topK); expected a number from 0.") }
+    try SavePath.validate(save)
     if reconstruction, save == nil { throw ValidationError("--reconstruction needs --save.") }
   }
 
   func run() throws {
+    try save.map(SavePath.check)
     let opened = try model.open()
-    let list = try dictionaries.open(for: opened)
+    let items = try dictionaries.open(for: opened)
+    let list = items.map(\.dictionary)
+    let cards = try items.map { try $0.card() }
     var run = try TextRun(try input.required(), opened: opened)
     // The size of a code is known only when it is there, so what is to be saved waits for the last text.
     var saved: [FeatureReading] = []
     let isSaving = save != nil
-    if isSaving { try Self.checkWritable(save ?? "") }
     var shown: FeatureReading?
     let progress = Progress(
       "features", total: isSaving ? try run.collect().reduce(0) { $0 + $1.count } : 0, unit: "tokens")
@@ -53,24 +56,15 @@ struct FeaturesCommand: ParsableCommand {
         text, dictionaries: list, opened: opened, keepsOutputs: reconstruction, progress: progress)
       if isSaving { saved.append(reading) }
       if input.isMany {
-        try StandardOutput.line(reading.json(list, opened, topK: topK))
+        try StandardOutput.line(reading.json(list, cards: cards, opened, topK: topK))
       } else {
         shown = reading
       }
     }
     if let save { try FeatureFile.write(saved, dictionaries: list, isMany: input.isMany, to: save) }
     guard let shown else { return }
-    if json { return try StandardOutput.line(shown.json(list, opened, topK: topK)) }
-    try shown.show(list, opened, topK: topK)
+    if json { return try StandardOutput.line(shown.json(list, cards: cards, opened, topK: topK)) }
+    try shown.show(list, cards: cards, opened, topK: topK)
     if let save { try StandardOutput.line("saved to \(save)") }
-  }
-
-  /// A folder that is not there is better found before the model runs than after.
-  private static func checkWritable(_ path: String) throws {
-    let folder = URL(filePath: path).deletingLastPathComponent()
-    guard FileManager.default.isWritableFile(atPath: folder.path) else {
-      throw CommandError.file(
-        path: path, reason: "cannot be written: \(folder.path) is no folder that can be written to")
-    }
   }
 }

@@ -49,7 +49,7 @@ struct GenerateCommand: ParsableCommand {
 
   func run() throws {
     let opened = try model.open()
-    let plan = try changes.plan(try dictionaries.open(for: opened), opened: opened)
+    let plan = try changes.plan(try dictionaries.open(for: opened).map(\.dictionary), opened: opened)
     try TextRun(try input.required(), opened: opened, expectsAnswer: true).each { text in
       let isStreamed = !json && !input.isMany
       let generation = try generate(text, opened, plan, isStreamed: isStreamed)

@@ -80,7 +80,7 @@ struct HarvestCommand: ParsableCommand {
     let settings = StoreSettings(
       sites: sites.map { .init(site: $0, width: opened.model.shape.width(of: $0)) }, type: dtype, seed: seed,
       harvest: options, rowsPerShard: rowsPerFile, model: opened.name,
-      modelSHA256: try ModelHash.sha256(of: opened.url, check: Interruption.check),
+      modelSHA256: try opened.weightHash(),
       corpusSHA256: try texts.sha256(check: Interruption.check))
     var folder = URL(filePath: output)
     if packing.shardCount > 1 { folder.append(path: "shard-\(packing.shard)-of-\(packing.shardCount)") }

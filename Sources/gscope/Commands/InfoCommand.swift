@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Dictionaries
 import Foundation
+import Sites
 
 /// `gscope info`
 struct InfoCommand: ParsableCommand {
@@ -17,11 +18,19 @@ struct InfoCommand: ParsableCommand {
     completion: .file())
   var path: String?
 
+  @Option(
+    help: ArgumentHelp("The site that a dictionary reads, where its folder does not tell.", valueName: "site"),
+    transform: { try SiteList.site($0, flag: "--at") })
+  var at: Site?
+
   @Flag(help: "Write JSON.") var json = false
 
   func run() throws {
     let url = try ModelCache.standard.resolve(path, flag: "info")
-    let subject = try InfoSubject(url)
+    let subject = try InfoSubject(url, site: at)
+    if at != nil, subject.kind != "dictionary" {
+      throw CommandError.usage("--at: \(url.path) is a \(subject.kind), which reads no site of its own")
+    }
     let facts = try subject.facts()
     if json {
       return try StandardOutput.line(

@@ -39,7 +39,8 @@ struct InterveneCommand: ParsableCommand {
       throw CommandError.unavailable(flag: "--freeze \(freeze.rawValue)", alternative: "use --freeze none")
     }
     let opened = try model.open()
-    guard let plan = try changes.plan(try dictionaries.open(for: opened), opened: opened) else { return }
+    let list = try dictionaries.open(for: opened).map(\.dictionary)
+    guard let plan = try changes.plan(list, opened: opened) else { return }
     let writer = TokenWriter(tokenizer: opened.tokenizer.value)
     try TextRun(try input.required(), opened: opened).each { text in
       let selected = try positions.positions(in: text)
@@ -62,8 +63,9 @@ struct InterveneCommand: ParsableCommand {
 
   private static func json(_ record: InterventionRecord) -> JSONValue {
     [
-      "intervention": .integer(record.index), "site": .string("\(record.site)"), "position": .integer(record.position),
-      "before": .optional(record.before), "after": .optional(record.after), "change": .float(record.change),
+      "intervention": .integer(record.index), "kind": .string(record.kind.rawValue), "site": .string("\(record.site)"),
+      "position": .integer(record.position), "before": .optional(record.before), "after": .optional(record.after),
+      "change": .float(record.change),
     ]
   }
 
@@ -88,7 +90,7 @@ struct InterveneCommand: ParsableCommand {
     if let old = before.loss, let new = after.loss {
       try StandardOutput.line("loss \(Format.decimal(old, 4)) before, \(Format.decimal(new, 4)) after")
     }
-    try StandardOutput.line(Format.count(records.count, "activation") + " changed")
+    try StandardOutput.line(summary(records))
     var table = TextTable([
       .init("#", .right), .init("site"), .init("token"), .init("before", .right), .init("change", .right),
     ])
@@ -100,5 +102,18 @@ struct InterveneCommand: ParsableCommand {
       ])
     }
     if !records.isEmpty { try table.write() }
+  }
+
+  /// `12 activations changed, 5 rows replaced by their reconstruction (moved by 31.4 on average)`.
+  private func summary(_ records: [InterventionRecord]) -> String {
+    let moved = records.filter { $0.kind == .splice }.map { Double($0.change) }
+    let changed = records.count - moved.count
+    var parts = changed > 0 || moved.isEmpty ? [Format.count(changed, "activation") + " changed"] : []
+    if !moved.isEmpty {
+      let mean = moved.reduce(0, +) / Double(moved.count)
+      parts.append(
+        "\(Format.count(moved.count, "row")) replaced by reconstructions (moved by \(Format.short(mean)) on average)")
+    }
+    return parts.joined(separator: ", ")
   }
 }

@@ -46,22 +46,22 @@ struct LensCommand: ParsableCommand {
 
   /// For every layer the predictions at `selected`.
   private func read(_ text: TokenizedText, _ selected: [Int], _ opened: OpenedModel) throws -> [[Prediction]] {
-    let layers = opened.configuration.layers
-    let sites = (0..<layers).map { Site.residPost($0) }
-    let progress = Progress("lens", total: layers, unit: "layers")
-    let result = try opened.model.forward([text.ids], capture: Set(sites), logits: .none) {
-      try progress.advance(by: 1)
+    // What follows the last position has no part in it.
+    let ids = Array(text.ids.prefix((selected.last ?? -1) + 1))
+    let progress = Progress("lens", total: ids.count, unit: "tokens")
+    let keeper = RowKeeper(positions: selected, backend: opened.backend)
+    let reader = PredictionReader(model: opened.model, topK: topK)
+    var layers = [[Prediction]](repeating: [], count: opened.configuration.layers)
+    try TextPass(ids: ids, opened: opened, progress: progress).run(visitor: keeper) { _, _ in
+      let kept = keeper.take()
+      guard let count = kept.first?.rows else { return }
+      // The rows of all layers go through the unembedding together: its weights are most of what has to be read.
+      let rows = try opened.backend.concatenate(kept)
+      let predictions = try reader.read(
+        rows, rows: Array(0..<rows.rows), following: [Int32?](repeating: nil, count: rows.rows), progress: progress)
+      for layer in layers.indices { layers[layer] += predictions[layer * count..<(layer + 1) * count] }
     }
-    // The rows of all layers go through the unembedding together: its weights are most of what has to be read.
-    let backend = opened.backend
-    let rows = try backend.concatenate(
-      try sites.map { site in
-        guard let residual = result.activations[site] else { throw SiteError.layer(site: site, layers: layers) }
-        return try backend.select(residual, rows: selected)
-      })
-    let predictions = try PredictionReader(model: opened.model, topK: topK).read(
-      rows, rows: Array(0..<rows.rows), following: [Int32?](repeating: nil, count: rows.rows), progress: progress)
-    return (0..<layers).map { Array(predictions[$0 * selected.count..<($0 + 1) * selected.count]) }
+    return layers
   }
 
   private func document(
@@ -94,7 +94,8 @@ struct LensCommand: ParsableCommand {
       let position = selected[0]
       try StandardOutput.line(
         "after \(TextStyle.accent.apply(writer.visible(text.ids[position]))) (position \(position)):")
-      var table = TextTable([.init("layer", .right)] + (1...topK).map { .init("\($0)") })
+      let columns = layers.map { $0.first?.top.count ?? 0 }.max() ?? 0
+      var table = TextTable([.init("layer", .right)] + (0..<columns).map { .init("\($0 + 1)") })
       for (layer, predictions) in layers.enumerated() {
         table.add([.init("\(layer)", .dim)] + (predictions.first?.top ?? []).map(cell))
       }

@@ -27,9 +27,11 @@ struct LogitsCommand: ParsableCommand {
   func validate() throws {
     _ = try input.required()
     if topK < 0 { throw ValidationError("--top-k is \(topK); expected a number from 0.") }
+    try SavePath.validate(save)
   }
 
   func run() throws {
+    try save.map(SavePath.check)
     let opened = try model.open()
     var run = try TextRun(try input.required(), opened: opened)
     let file = try save.map {
@@ -40,9 +42,9 @@ struct LogitsCommand: ParsableCommand {
       let selected = try positions.positions(in: text)
       // For people, a single position is a question about what follows it.
       let withLoss = json || input.isMany || selected.count > 1
-      let report = try LogitsReport(text, positions: selected, topK: topK, withLoss: withLoss, opened: opened) { logits in
-        try file?.append(logits, to: "logits")
-      }
+      let report = try LogitsReport(
+        text, positions: selected, topK: topK, withLoss: withLoss, opened: opened,
+        keep: file.map { file in { try file.append($0, to: "logits") } })
       if input.isMany { try StandardOutput.line(report.json(opened)) } else { reports.append(report) }
     }
     try file?.finish()

@@ -50,7 +50,7 @@ struct SuiteBuildCommand: ParsableCommand {
       opened: opened, options: training, items: items, isCompact: compact, recipeURL: url)
     let trained = try session.run()
     let report = TrainingReport(trained: trained, folder: folder)
-    let hash = try ModelHash.sha256(of: opened.url, check: Interruption.check)
+    let hash = try opened.weightHash()
     try AtomicFile.write(
       Data(report.suiteText(modelName: opened.name, modelSHA256: hash).utf8), to: folder.appending(path: "suite.json"))
     try report.show(json: training.json)

@@ -9,9 +9,9 @@ struct VerifyCommand: ParsableCommand {
     commandName: "verify",
     abstract: "Check that a dictionary fits the model, and name the likely fault where it does not.",
     discussion: """
-      Measures L0, FVU and the rise of the loss when reconstructions replace activations, on a built-in English text or \
-      yours, and compares them with the dictionary's card. On a bad result common mistakes are tried: another site, a \
-      transposed skip, a relative decoder axis, a norm's gain left out. Exit status 1 on a bad result.
+      Measures L0, FVU and the rise of the loss when reconstructions replace activations, on a built-in English text \
+      or yours, and compares them with the dictionary's card. On a bad result common mistakes are tried: another \
+      site, a transposed skip, a relative decoder axis, a norm's gain left out. Exit status 1 on a bad result.
 
       Example: gscope verify --dictionary dictionaries/resid_post/layer_9_width_16k_l0_small
       """)
@@ -42,16 +42,17 @@ struct VerifyCommand: ParsableCommand {
     let list = try dictionaries.open(for: opened)
     let texts = try pieces(opened)
     var faults: [String] = []
-    for dictionary in list {
+    for item in list {
+      let dictionary = item.dictionary
       let count = texts.reduce(0) { $0 + $1.count }
       let progress = Progress("verify", total: count, unit: "tokens")
       let verification = try Verification(
         dictionary, texts: texts, opened: opened, splices: !skipLoss, progress: progress)
-      let reference = try ReferenceFigures(dictionary)
+      let reference = try ReferenceFigures(item)
       let fault = ReferenceFigures.fault(verification.statistics, against: reference)
       let tried =
         variants || fault != nil
-        ? try FaultFinder(dictionary: dictionary, opened: opened, ids: texts[0]).variants() : []
+        ? try FaultFinder(dictionary: dictionary, opened: opened, texts: texts).variants() : []
       let report = VerificationReport(
         dictionary: dictionary, verification: verification, reference: reference, fault: fault, variants: tried,
         modelName: opened.name)

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Tensors
 
@@ -7,6 +8,8 @@ enum EngineCheckups {
     do {
       let backend = try EngineSettings().makeBackend()
       return [try multiplication(backend), try bandwidth(backend)]
+    } catch let error as ValidationError {
+      return [Checkup("self test", .failed, "not run: \(error.message)")]
     } catch let error as CommandError {
       return [Checkup("self test", .failed, "\(error)")]
     } catch {

@@ -14,7 +14,8 @@ enum MachineCheckups {
   private static func processor(_ environment: [String: String]) -> Checkup {
     let available = NativeBackend.InstructionSet.available.map(\.rawValue).joined(separator: ", ")
     do {
-      let chosen = try NativeBackend(isa: try EngineSettings(environment).isa, threads: 1).instructionSet.rawValue
+      let wanted = try EngineSettings.instructionSet(environment)
+      let chosen = try NativeBackend(isa: wanted, threads: 1).instructionSet.rawValue
       let why = environment["GSCOPE_ISA"] == nil ? "the fastest" : "GSCOPE_ISA"
       let model = processorName.map { "\($0): " } ?? ""
       return Checkup(
@@ -36,7 +37,7 @@ enum MachineCheckups {
     let allowed = ProcessInfo.processInfo.activeProcessorCount
     let usable = ProcessorCount.available
     do {
-      let chosen = try EngineSettings(environment).threads ?? usable
+      let chosen = try EngineSettings.threads(environment) ?? usable
       var reasons = ["\(Format.count(installed, "core"))"]
       if allowed < installed { reasons.append("affinity allows \(allowed)") }
       if let quota { reasons.append("the container's quota is \(quota)") }

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Gemma
 import Tensors
@@ -37,6 +38,8 @@ enum ModelCheckups {
         "\(url.relativePath): \(parameters) parameters, \(opened.configuration.layers) layers; "
           + "first token after \(Format.decimal(seconds, 2)) s"
       )
+    } catch let error as ValidationError {
+      return Checkup("model", .failed, "not run: \(error.message)")
     } catch {
       return Checkup("model", .failed, "\(error)", advice: "name another with --model, or fetch it again")
     }

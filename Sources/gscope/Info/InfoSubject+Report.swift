@@ -95,6 +95,7 @@ extension InfoSubject {
       Fact("model", "trained on", .optional(dictionary.modelName), dictionary.modelName ?? "-"),
       .count("files", "files", shape.isMultiLayer ? shape.reads.count : 1),
       .bytes("bytes", "weights", dictionary.byteCount),
+      .bytes("memory_bytes", "memory in use", memoryBytes(dictionary)),
       Fact(
         "compact", "compact form", .bool(dictionary.configuration.isCompact),
         dictionary.configuration.isCompact ? "yes: int8 rows" : "no"),
@@ -102,6 +103,11 @@ extension InfoSubject {
         "streamed", "read from disk as used", .bool(dictionary.isStreamed),
         dictionary.isStreamed ? "yes: larger than half of the memory" : "no"),
     ]
+  }
+
+  /// Weights that are in memory at once: all that were touched, or of a streamed dictionary one layer's.
+  private static func memoryBytes(_ dictionary: SparseDictionary) -> Int {
+    dictionary.isStreamed ? dictionary.byteCount / max(1, dictionary.shape.reads.count) : dictionary.byteCount
   }
 
   private static func list(_ sites: [Site]) -> String {

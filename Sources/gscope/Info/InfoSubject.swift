@@ -2,6 +2,7 @@ import Checkpoints
 import Dictionaries
 import Foundation
 import Gemma
+import Sites
 import Tensors
 
 /// What a path holds.
@@ -12,22 +13,26 @@ enum InfoSubject {
   /// Any other file of tensors.
   case tensors(format: String, source: any TensorSource)
 
+  /// - Parameter site: what a dictionary reads, where it does not say so itself.
   /// - Throws: `CommandError.input` when it is none of these, or the reader's error.
-  init(_ url: URL) throws {
+  init(_ url: URL, site: Site? = nil) throws {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
       throw CommandError.file(path: url.path, reason: "no such file or folder")
     }
-    self = try isFolder.boolValue ? Self.folder(url) : Self.file(url)
+    self = try isFolder.boolValue ? Self.folder(url, site: site) : Self.file(url, site: site)
   }
 
-  private static func folder(_ url: URL) throws -> InfoSubject {
-    let names = Set(try FileManager.default.contentsOfDirectory(atPath: url.path))
+  private static func folder(_ url: URL, site: Site?) throws -> InfoSubject {
+    guard let list = try? FileManager.default.contentsOfDirectory(atPath: url.path) else {
+      throw CommandError.file(path: url.path, reason: "cannot be read")
+    }
+    let names = Set(list)
     if names.contains("suite.json") { return .suite(try Suite(contentsOf: url)) }
     if names.contains("params.safetensors") || names.contains("params.npz")
       || names.contains("params_layer_0.safetensors")
     {
-      return try dictionary(url)
+      return try dictionary(url, site: site)
     }
     if names.contains("config.json") { return .model(try GemmaCheckpoint(url)) }
     throw CommandError.input(
@@ -36,7 +41,7 @@ enum InfoSubject {
         "is neither a model (config.json), a dictionary (params*.safetensors, params.npz) nor a suite (suite.json)")
   }
 
-  private static func file(_ url: URL) throws -> InfoSubject {
+  private static func file(_ url: URL, site: Site?) throws -> InfoSubject {
     switch url.pathExtension {
     case "gguf":
       let file = try GGUFFile(url)
@@ -44,14 +49,14 @@ enum InfoSubject {
       return architecture == "gemma3" ? .model(try GemmaCheckpoint(url)) : .tensors(format: "gguf", source: file)
     case "npz":
       let file = try NPZFile(url)
-      return file.contains("W_enc") ? try dictionary(url) : .tensors(format: "npz", source: file)
+      return file.contains("W_enc") ? try dictionary(url, site: site) : .tensors(format: "npz", source: file)
     case "safetensors": return .tensors(format: "safetensors", source: try SafetensorsFile(url))
     default:
       throw CommandError.input(source: url.path, reason: "is no folder and no .gguf, .safetensors or .npz file")
     }
   }
 
-  private static func dictionary(_ url: URL) throws -> InfoSubject {
-    .dictionary(try SparseDictionary(contentsOf: url, backend: try NativeBackend(threads: 1)))
+  private static func dictionary(_ url: URL, site: Site?) throws -> InfoSubject {
+    .dictionary(try SparseDictionary(contentsOf: url, site: site, backend: try NativeBackend(threads: 1)))
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dictionaries
 import Foundation
 
 /// Runs a command line and turns whatever happens into one message and an exit status: 0 done, 1 failed, 2 wrong usage,
@@ -52,11 +53,18 @@ enum CommandRunner {
       }
     }
     guard code == .validationFailure else {
-      Diagnostics.error("\(error)")
+      Diagnostics.error(description(of: error))
       return 1
     }
     let text = Gscope.fullMessage(for: error)
     Diagnostics.error(text.hasPrefix("Error: ") ? String(text.dropFirst(7)) : text)
     return 2
+  }
+
+  /// What `error` says, with the flag that helps where there is one: the libraries know no flags.
+  private static func description(of error: any Error) -> String {
+    guard case DictionaryError.unknownSite(let path) = error else { return "\(error)" }
+    return "\(path): neither config.json nor the path tells which site this dictionary reads; name it with --at SITE, "
+      + "such as --at resid_post.9"
   }
 }

@@ -47,25 +47,54 @@ struct DictionaryOptions: ParsableArguments {
     if dictionary.isEmpty { throw ValidationError("Missing --dictionary [NAME=]PATH.") }
   }
 
-  /// Opens them all and checks that they fit `model`.
-  func open(for model: OpenedModel) throws -> [SparseDictionary] {
-    try dictionary.map { text in
-      let dictionary = try open(NamedPath(text), backend: model.backend)
+  /// Opens them all and checks that they fit `model`. Other weights than they were made on give a warning.
+  func open(for model: OpenedModel) throws -> [OpenedDictionary] {
+    var weights = SuiteWeights(model)
+    return try dictionary.map { text in
+      let opened = try open(NamedPath(text), backend: model.backend, weights: &weights)
+      let dictionary = opened.dictionary
       try dictionary.fits(model.model.shape, modelName: model.name)
       if let warning = dictionary.weightsWarning(model: OpenedModel.publishedName(model.url)) {
-        Diagnostics.log.warning("\(warning); its published figures may not hold here")
+        Self.warn(warning)
       }
-      return dictionary
+      return opened
     }
   }
 
-  private func open(_ named: NamedPath, backend: any Backend) throws -> SparseDictionary {
+  private static func warn(_ text: String) {
+    Diagnostics.log.warning("\(text); its published figures may not hold here")
+  }
+
+  private func open(
+    _ named: NamedPath, backend: any Backend, weights: inout SuiteWeights
+  ) throws -> OpenedDictionary {
     let url = URL(filePath: named.path)
-    if let (suite, selection) = try suite(at: url) {
-      let entry = try suite.entry(selection)
-      return try SparseDictionary(contentsOf: suite.url(of: entry), name: named.name ?? entry.name, backend: backend)
+    guard let (suite, entry) = try entry(at: url) else {
+      let dictionary = try SparseDictionary(contentsOf: url, name: named.name, site: at, backend: backend)
+      return OpenedDictionary(dictionary: dictionary, entry: nil)
     }
-    return try SparseDictionary(contentsOf: url, name: named.name, site: at, backend: backend)
+    let dictionary = try SparseDictionary(
+      contentsOf: suite.url(of: entry), name: named.name, entry: entry, backend: backend)
+    if let warning = try weights.warning(suite) { Self.warn(warning) }
+    return OpenedDictionary(dictionary: dictionary, entry: entry)
+  }
+
+  /// The suite's entry that `url` stands for, if it does: chosen from a suite's folder, called by its name below that
+  /// folder, or the entry's own folder or file. A site given for the latter is not the suite's business.
+  private func entry(at url: URL) throws -> (Suite, Suite.Entry)? {
+    if let (suite, selection) = try suite(at: url) { return (suite, try suite.entry(selection)) }
+    guard at == nil else { return nil }
+    var folder = url.absoluteURL.standardizedFileURL
+    var rest: [String] = []
+    // As many levels up as Gemma Scope's repositories have, and some.
+    for _ in 0..<6 where folder.pathComponents.count > 1 {
+      rest.insert(folder.lastPathComponent, at: 0)
+      folder.deleteLastPathComponent()
+      guard Suite.isSuite(folder) else { continue }
+      let suite = try Suite(contentsOf: folder)
+      return suite.entries.first { $0.path == rest.joined(separator: "/") }.map { (suite, $0) }
+    }
+    return nil
   }
 
   /// The suite that `url` lies in, and what is wanted of it: a suite's own folder, or an entry's name below it.

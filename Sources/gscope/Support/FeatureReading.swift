@@ -21,34 +21,78 @@ struct FeatureReading {
   ) throws {
     self.text = text
     let sites = Set(dictionaries.flatMap { $0.shape.reads + $0.shape.writes })
-    let steps = Double((sites.max()?.layer ?? 0) + 1 + dictionaries.count)
-    let result = try opened.model.forward([text.ids], capture: sites, logits: .none) {
-      try progress.advance(by: Double(text.count) / steps)
-    }
-    func activations(_ sites: [Site]) throws -> [Tensor] {
-      try sites.map { site in
-        guard let tensor = result.activations[site] else {
-          throw SiteError.layer(site: site, layers: opened.configuration.layers)
-        }
-        return tensor
+    let layers = Double((sites.max()?.layer ?? 0) + 1)
+    let share = layers / (layers + Double(dictionaries.count))
+    var collectors = dictionaries.map { Collector($0, keepsOutputs: keepsOutputs) }
+    try TextPass(ids: text.ids, opened: opened, progress: progress, share: share).run(capture: sites) { result, range in
+      let counted = range.filter { !opened.isSpecial(text.ids[$0]) }.map { $0 - range.lowerBound }
+      for i in collectors.indices {
+        try collectors[i].add(result, counted: counted, opened: opened)
+        try progress.advance(by: (1 - share) * Double(range.count) / Double(dictionaries.count))
       }
     }
-    let counted = text.ids.indices.filter { !opened.isSpecial(text.ids[$0]) }
-    parts = try dictionaries.map { dictionary in
-      let inputs = try activations(dictionary.shape.reads)
-      let (code, outputs) = try dictionary.reconstruct(inputs)
-      let statistics = try DictionaryStatistics.measure(
-        dictionary.shape, code: code, targets: try activations(dictionary.shape.writes), outputs: outputs, rows: counted
-      )
-      try progress.advance(by: Double(text.count) / steps)
-      return Part(code: code, statistics: statistics, outputs: keepsOutputs ? outputs : [])
+    parts = try collectors.map { try $0.part(backend: opened.backend) }
+  }
+
+  /// What one dictionary makes of the text, pass by pass.
+  private struct Collector {
+    let dictionary: SparseDictionary
+    let keepsOutputs: Bool
+    private var codes: [DictionaryCode] = []
+    private var accumulator: DictionaryStatistics.Accumulator
+    /// For each write the reconstruction of every pass.
+    private var outputs: [[Tensor]]
+
+    init(_ dictionary: SparseDictionary, keepsOutputs: Bool) {
+      self.dictionary = dictionary
+      self.keepsOutputs = keepsOutputs
+      accumulator = .init(dictionary.shape)
+      outputs = dictionary.shape.writes.map { _ in [] }
+    }
+
+    mutating func add(_ result: ForwardResult, counted: [Int], opened: OpenedModel) throws {
+      let inputs = try result.activations(at: dictionary.shape.reads, of: opened)
+      let (code, written) = try dictionary.reconstruct(inputs)
+      let targets = try result.activations(at: dictionary.shape.writes, of: opened)
+      try accumulator.add(code, targets: targets, outputs: written, rows: counted)
+      codes.append(code)
+      if keepsOutputs { for (write, tensor) in written.enumerated() { outputs[write].append(tensor) } }
+    }
+
+    func part(backend: any Backend) throws -> Part {
+      Part(
+        code: try DictionaryCode.joined(codes), statistics: accumulator.statistics,
+        outputs: keepsOutputs ? try outputs.map { $0.count == 1 ? $0[0] : try backend.concatenate($0) } : [])
     }
   }
 }
 
+extension DictionaryCode {
+  /// The tokens of all `parts`, one after another.
+  /// - Throws: `DictionaryError.input` when there is no part.
+  static func joined(_ parts: [DictionaryCode]) throws -> DictionaryCode {
+    if parts.count == 1 { return parts[0] }
+    let reads = parts.first?.layers.indices ?? 0..<0
+    return try DictionaryCode(
+      reads.map { read in
+        var (offsets, features, activations) = ([0], [Int32](), [Float]())
+        for code in parts.map({ $0.layers[read] }) {
+          offsets += code.rowOffsets.dropFirst().map { $0 + features.count }
+          features += code.features
+          activations += code.activations
+        }
+        return try SparseCode(rowOffsets: offsets, features: features, activations: activations)
+      })
+  }
+}
+
 extension FeatureReading {
-  func json(_ dictionaries: [SparseDictionary], _ opened: OpenedModel, topK: Int) -> JSONValue {
-    let cards = zip(dictionaries, parts).map { dictionary, part -> JSONValue in
+  /// - Parameter cards: what was measured when each dictionary was made, where that is known.
+  func json(
+    _ dictionaries: [SparseDictionary], cards: [OpenedDictionary.Card?], _ opened: OpenedModel, topK: Int
+  ) -> JSONValue {
+    let facts = zip(zip(dictionaries, cards), parts).map { item, part -> JSONValue in
+      let (dictionary, card) = item
       let shape = dictionary.shape
       return [
         "name": .string(dictionary.name), "kind": .string(shape.kind.rawValue),
@@ -56,6 +100,9 @@ extension FeatureReading {
         "width": .integer(shape.totalWidth), "l0": .optional(part.statistics.l0),
         "fvu_prompt": .optional(part.statistics.fvu),
         "fvu_by_layer": .array(part.statistics.fvuByWrite.map { .optional($0) }),
+        "card": card.map {
+          ["source": .string($0.source), "l0": .optional($0.l0), "fvu": .optional($0.fvu)]
+        } ?? nil,
       ]
     }
     var active: [JSONValue] = []
@@ -72,7 +119,7 @@ extension FeatureReading {
     return .document(
       id: text.id,
       [
-        ("tokens", TokenWriter(tokenizer: opened.tokenizer.value).json(text)), ("dictionaries", .array(cards)),
+        ("tokens", TokenWriter(tokenizer: opened.tokenizer.value).json(text)), ("dictionaries", .array(facts)),
         ("active", .array(active)),
       ])
   }
@@ -85,14 +132,19 @@ extension FeatureReading {
 
   static func sites(_ sites: [Site]) -> String { sites.map(\.description).joined(separator: ",") }
 
-  func show(_ dictionaries: [SparseDictionary], _ opened: OpenedModel, topK: Int) throws {
+  func show(
+    _ dictionaries: [SparseDictionary], cards: [OpenedDictionary.Card?], _ opened: OpenedModel, topK: Int
+  ) throws {
     let writer = TokenWriter(tokenizer: opened.tokenizer.value)
-    for (dictionary, part) in zip(dictionaries, parts) {
+    for ((dictionary, card), part) in zip(zip(dictionaries, cards), parts) {
       let statistics = part.statistics
+      let made = card.map {
+        "; when it was made: L0 \(Format.decimal($0.l0, 1)), FVU \(Format.percent($0.fvu)) (\($0.source))"
+      }
       try StandardOutput.line(
         "\(TextStyle.bold.apply(dictionary.name)): \(dictionary.shape)\n"
           + "L0 \(Format.decimal(statistics.l0, 1)), FVU \(Format.percent(statistics.fvu)) "
-          + "over \(Format.count(statistics.tokens, "token"))"
+          + "over \(Format.count(statistics.tokens, "token"))\(made ?? "")"
       )
       var table = TextTable([.init("#", .right), .init("token"), .init("on", .right), .init("strongest features")])
       for position in text.ids.indices {

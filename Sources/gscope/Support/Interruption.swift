@@ -28,6 +28,9 @@ enum Interruption {
 
   private static func note(_ signal: Int32) { received.store(signal, ordering: .relaxed) }
 
+  /// Whether a signal came.
+  static var isRequested: Bool { received.load(ordering: .relaxed) != 0 }
+
   /// - Throws: `CommandError.interrupted` once a signal came.
   static func check() throws {
     let signal = received.load(ordering: .relaxed)

@@ -17,6 +17,14 @@ struct InterventionOptions: ParsableArguments {
       valueName: "name#feature=strength"))
   var steer: [String] = []
 
+  func validate() throws {
+    do {
+      _ = try InterventionList(steering: steer)
+    } catch let error as GemmaError {
+      throw ValidationError("--steer: \(error).")
+    }
+  }
+
   var isEmpty: Bool { interventions == nil && steer.isEmpty }
 
   /// What was asked for, checked against the model; nil when nothing was.

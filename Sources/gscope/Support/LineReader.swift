@@ -9,6 +9,8 @@ final class LineReader {
   /// Where in the buffer what was not handed out begins.
   private var start = 0
   private var isAtEnd = false
+  /// Bytes asked for at once. Constant: pipes give no more than 64 KiB, and what was not filled is made anew each time.
+  private static let pieceSize = 256 << 10
 
   /// - Throws: `CommandError.file`.
   init(_ path: String) throws {
@@ -48,7 +50,7 @@ final class LineReader {
     buffer.removeFirst(start)
     start = 0
     let old = buffer.count
-    buffer.append(contentsOf: repeatElement(0, count: max(1 << 16, old)))
+    buffer.append(contentsOf: repeatElement(0, count: Self.pieceSize))
     let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress.map { $0 + old }, $0.count - old) }
     let code = errno
     buffer.removeLast(buffer.count - old - max(count, 0))

@@ -24,25 +24,29 @@ struct LogitsReport {
   ) throws {
     self.text = text
     self.positions = positions
-    let layers = Double(opened.configuration.layers)
     let progress = Progress("logits", total: text.count, unit: "tokens")
-    let result = try opened.model.forward([text.ids], logits: .residual, visitor: visitor) {
-      try progress.advance(by: Double(text.count) / layers)
-    }
-    guard let residual = result.residual else { throw GemmaError.input("the model gave no residual stream") }
+    let reported = Set(positions)
     // The probability of a token is read from the row before it.
-    let before = withLoss ? Array(0..<text.count - 1) : positions.compactMap { $0 > 0 ? $0 - 1 : nil }
-    let rows = Set(positions + before).sorted()
-    let isReported = Set(positions)
-    let reader = PredictionReader(model: opened.model, topK: topK)
-    let read = try reader.read(
-      residual, rows: rows, following: rows.map { $0 + 1 < text.count ? text.ids[$0 + 1] : nil }, progress: progress
-    ) { first, logits in
-      guard let keep else { return }
-      for i in 0..<logits.rows where isReported.contains(rows[first + i]) { try keep(logits.rows(i..<i + 1)) }
+    func following(_ row: Int) -> Int32? {
+      row + 1 < text.count && (withLoss || reported.contains(row + 1)) ? text.ids[row + 1] : nil
     }
-    predictions = Dictionary(uniqueKeysWithValues: zip(rows, read))
-    let known = read.compactMap(\.following)
+    let reader = PredictionReader(model: opened.model, topK: topK)
+    var predictions: [Int: Prediction] = [:]
+    try TextPass(ids: text.ids, opened: opened, progress: progress).run(logits: .residual, visitor: visitor) {
+      result, range in
+      guard let residual = result.residual else { throw GemmaError.input("the model gave no residual stream") }
+      let rows = range.filter { reported.contains($0) || following($0) != nil }
+      let read = try reader.read(
+        residual, rows: rows.map { $0 - range.lowerBound }, following: rows.map(following),
+        wantsTop: { reported.contains(rows[$0]) }, progress: progress
+      ) { first, logits in
+        guard let keep else { return }
+        for i in 0..<logits.rows where reported.contains(rows[first + i]) { try keep(logits.rows(i..<i + 1)) }
+      }
+      for (row, prediction) in zip(rows, read) { predictions[row] = prediction }
+    }
+    self.predictions = predictions
+    let known = text.ids.indices.compactMap { predictions[$0]?.following }
     loss = withLoss && !known.isEmpty ? -known.reduce(0) { $0 + Double($1) } / Double(known.count) : nil
   }
 

@@ -24,10 +24,6 @@ struct ModelOptions: ParsableArguments {
   @Option(help: ArgumentHelp("An adapter folder; not in this version.", visibility: .hidden))
   var adapter: String?
 
-  func validate() throws {
-    _ = try EngineSettings()
-  }
-
   /// Where the model is.
   /// - Throws: `CommandError.model`, `.unavailable`.
   func locate() throws -> URL {
@@ -39,6 +35,7 @@ struct ModelOptions: ParsableArguments {
   }
 
   /// Opens the model on a new engine.
+  /// - Throws: also `ValidationError` for an environment variable with a value that cannot be meant.
   func open() throws -> OpenedModel {
     let url = try locate()
     return try OpenedModel(url, backend: try EngineSettings().makeBackend())
@@ -79,13 +76,21 @@ struct EngineSettings {
 
   /// - Throws: `ValidationError` for a value that cannot be meant.
   init(_ environment: [String: String] = ProcessInfo.processInfo.environment) throws {
-    threads = try environment["GSCOPE_THREADS"].map { text in
+    threads = try Self.threads(environment)
+    isa = try Self.instructionSet(environment)
+  }
+
+  static func threads(_ environment: [String: String]) throws -> Int? {
+    try environment["GSCOPE_THREADS"].map { text in
       guard let count = Int(text), 1...1024 ~= count else {
         throw ValidationError("GSCOPE_THREADS is '\(text)'; expected a number of threads from 1 to 1024.")
       }
       return count
     }
-    isa = try environment["GSCOPE_ISA"].map { text in
+  }
+
+  static func instructionSet(_ environment: [String: String]) throws -> NativeBackend.InstructionSet? {
+    try environment["GSCOPE_ISA"].map { text in
       guard let isa = NativeBackend.InstructionSet(rawValue: text) else {
         let known = NativeBackend.InstructionSet.allCases.map(\.rawValue).joined(separator: ", ")
         throw ValidationError("GSCOPE_ISA is '\(text)'; expected one of \(known).")

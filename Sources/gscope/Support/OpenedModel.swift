@@ -10,12 +10,21 @@ struct OpenedModel {
   let url: URL
   let model: GemmaModel
   let tokenizer: LoadedTokenizer
+  private let weightFiles: [URL]
 
   init(_ url: URL, backend: any Backend) throws {
     self.url = url
     let checkpoint = try GemmaCheckpoint(url)
     model = try GemmaModel(checkpoint, backend: backend)
     tokenizer = LoadedTokenizer(url, gguf: checkpoint.gguf)
+    weightFiles = checkpoint.weightFiles
+  }
+
+  /// The SHA-256 of the weights: of the one file, or of several one after another in the order of their names.
+  func weightHash() throws -> String {
+    let sizes = weightFiles.map { (try? $0.resourceValues(forKeys: [.fileSizeKey]))?.fileSize ?? 0 }
+    let progress = Progress("hash of the weights", total: sizes.reduce(0, +) / 1_000_000, unit: "MB")
+    return try WeightHash.sha256(of: weightFiles) { try progress.advance(by: Double($0) / 1e6) }
   }
 
   var configuration: GemmaConfiguration { model.configuration }

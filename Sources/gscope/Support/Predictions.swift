@@ -29,9 +29,10 @@ struct PredictionReader {
   ///   - residual: [n, width].
   ///   - rows: which of its rows to read.
   ///   - following: for each of `rows` the token whose log probability is wanted.
+  ///   - wantsTop: whether the likeliest tokens of a row, by its index within `rows`, are wanted.
   ///   - visit: gets the logits of each piece, [rows, vocabulary], with the index within `rows` of its first row.
   func read(
-    _ residual: Tensor, rows: [Int], following: [Int32?], progress: Progress,
+    _ residual: Tensor, rows: [Int], following: [Int32?], wantsTop: (Int) -> Bool = { _ in true }, progress: Progress,
     visit: (Int, Tensor) throws -> Void = { _, _ in }
   ) throws -> [Prediction] {
     let backend = model.backend
@@ -43,7 +44,7 @@ struct PredictionReader {
       let logits = try model.unembed(try backend.select(residual, rows: piece))
       try visit(start, logits)
       let normalisers = try backend.logSumExp(logits)
-      let tops = topK > 0 ? try backend.topK(logits, min(topK, vocabulary)) : piece.map { _ in [] }
+      let tops = try tops(logits, wanted: piece.indices.map { wantsTop(start + $0) })
       let wanted = piece.indices.filter { following[start + $0] != nil }
       let picks = wanted.map { $0 * vocabulary + Int(following[start + $0] ?? 0) }
       let picked = try backend.select(logits.reshaped([logits.count, 1]), rows: picks).read()
@@ -59,5 +60,19 @@ struct PredictionReader {
       try progress.advance(by: 0)
     }
     return predictions
+  }
+
+  /// The likeliest tokens of the rows that are `wanted`, nothing for the others.
+  private func tops(_ logits: Tensor, wanted: [Bool]) throws -> [[(index: Int, value: Float)]] {
+    var tops = [[(index: Int, value: Float)]](repeating: [], count: wanted.count)
+    guard topK > 0 else { return tops }
+    var start = 0
+    while let first = wanted[start...].firstIndex(of: true) {
+      start = wanted[first...].firstIndex(of: false) ?? wanted.count
+      let found = try model.backend.topK(
+        logits.rows(first..<start), min(topK, model.configuration.vocabularySize))
+      tops.replaceSubrange(first..<start, with: found)
+    }
+    return tops
   }
 }

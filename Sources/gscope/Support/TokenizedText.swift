@@ -24,7 +24,7 @@ struct TokenizedText {
         throw CommandError.input(source: source, reason: "id \(bad) is outside the vocabulary 0..<\(limit)")
       }
       ids = given
-      ranges = tokenizer.value.map { Self.ranges(of: given, tokenizer: $0) }
+      ranges = tokenizer.value.map { DecodedText.ranges(of: given, tokenizer: $0) }
       speakers = nil
     case .text(let text):
       let encoding = try tokenizer.required().encodeWithRanges(text)
@@ -41,17 +41,6 @@ struct TokenizedText {
       ids = encoding.tokens.ids
       ranges = encoding.tokens.ranges
       speakers = zip(encoding.roles, encoding.turns).map { ($0.rawValue, $1) }
-    }
-  }
-
-  /// Where each of `ids` lies in the text that they decode to.
-  private static func ranges(of ids: [Int32], tokenizer: GemmaTokenizer) -> [Range<Int>] {
-    var position = 0
-    return ids.map { id in
-      let start = position
-      // An id without a piece, such as a padding row of the embedding, stands for no text.
-      position += (try? tokenizer.decodeBytes([id]).count) ?? 0
-      return start..<position
     }
   }
 }
@@ -71,33 +60,41 @@ struct TokenWriter {
   func text(_ id: Int32) -> JSONValue { (try? tokenizer?.decode([id])).map { .string($0) } ?? .null }
 
   /// `{"id","piece","text","start","end"}`, in conversations also `"role"` and `"turn"`.
-  func json(_ text: TokenizedText) -> JSONValue {
-    .array(
-      text.ids.indices.map { i in
-        let id = text.ids[i]
-        var members: [(key: String, value: JSONValue)] = [
-          ("id", .integer(Int(id))), ("piece", piece(id)), ("text", self.text(id)),
-          ("start", .optional(text.ranges?[i].lowerBound)), ("end", .optional(text.ranges?[i].upperBound)),
-        ]
-        if let speaker = text.speakers?[i] {
-          members += [("role", .string(speaker.role)), ("turn", .integer(speaker.turn))]
-        }
-        return .object(members)
-      })
+  func json(_ text: TokenizedText) -> JSONValue { .array(text.ids.indices.map { json(text, at: $0) }) }
+
+  /// Token `i` of `text`.
+  private func json(_ text: TokenizedText, at i: Int) -> JSONValue {
+    var members = members(text.ids[i], text.ranges?[i])
+    if let speaker = text.speakers?[i] {
+      members += [("role", .string(speaker.role)), ("turn", .integer(speaker.turn))]
+    }
+    return .object(members)
   }
 
   /// Tokens that were generated: no text to point into but their own.
   func json(_ ids: [Int32]) -> JSONValue {
-    var position = 0
-    return .array(
-      ids.map { id in
-        let start = position
-        position += (try? tokenizer?.decodeBytes([id]).count) ?? 0
-        return [
-          "id": .integer(Int(id)), "piece": piece(id), "text": text(id),
-          "start": .optional(tokenizer.map { _ in start }),
-          "end": .optional(tokenizer.map { _ in position }),
-        ]
-      })
+    let ranges = tokenizer.map { DecodedText.ranges(of: ids, tokenizer: $0) }
+    return .array(ids.indices.map { .object(members(ids[$0], ranges?[$0])) })
   }
+
+  private func members(_ id: Int32, _ range: Range<Int>?) -> [(key: String, value: JSONValue)] {
+    [
+      ("id", .integer(Int(id))), ("piece", piece(id)), ("text", text(id)), ("start", .optional(range?.lowerBound)),
+      ("end", .optional(range?.upperBound)),
+    ]
+  }
+
+  /// Writes the document that holds nothing but the tokens of `text`, a few thousand at a time: as one value in memory
+  /// a long text's would take hundreds of times its bytes.
+  func write(_ text: TokenizedText) throws {
+    try StandardOutput.write(JSONValue.document(id: text.id, []).text.dropLast() + ",\"tokens\":[")
+    for start in stride(from: 0, to: text.count, by: Self.tokensPerWrite) {
+      let piece = (start..<min(start + Self.tokensPerWrite, text.count)).map { json(text, at: $0).text }
+      try StandardOutput.write((start > 0 ? "," : "") + piece.joined(separator: ","))
+      try Interruption.check()
+    }
+    try StandardOutput.write("]}\n")
+  }
+
+  static let tokensPerWrite = 4096
 }

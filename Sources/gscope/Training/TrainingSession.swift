@@ -32,7 +32,7 @@ struct TrainingSession {
     let source = try source(texts, view: view)
     let identity = RunIdentity(
       version: Gscope.version, modelName: opened.name,
-      modelSHA256: try ModelHash.sha256(of: opened.url, check: Interruption.check),
+      modelSHA256: try opened.weightHash(),
       corpus: options.store ?? options.corpus.joined(separator: " "), corpusSHA256: try corpusHash(texts))
     let run = try TrainingRun(
       try items.map(job), source: source, folder: options.folder, identity: identity, backend: opened.backend,

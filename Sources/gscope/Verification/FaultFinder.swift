@@ -12,20 +12,57 @@ struct FaultFinder {
     let name: String
     /// What it would mean if this one fits.
     let meaning: String
-    let l0: Double?
-    let fvu: Double?
+    let statistics: DictionaryStatistics
+
+    var l0: Double? { statistics.l0 }
+    var fvu: Double? { statistics.fvu }
   }
 
   let dictionary: SparseDictionary
   let opened: OpenedModel
-  let ids: [Int32]
+  let texts: [[Int32]]
 
   private var shape: DictionaryShape { dictionary.shape }
   private var backend: any Backend { opened.backend }
-  private var rows: [Int] { ids.indices.filter { !opened.isSpecial(ids[$0]) } }
 
-  /// Every variant that applies to this kind of dictionary.
+  /// What one variant makes of one text.
+  private struct Trial {
+    let name: String
+    let meaning: String
+    let code: DictionaryCode
+    let targets: [Tensor]
+    let outputs: [Tensor]
+    var countsSpecials = false
+
+    init(_ name: String, _ meaning: String, _ code: DictionaryCode, _ targets: [Tensor], _ outputs: [Tensor]) {
+      self.name = name
+      self.meaning = meaning
+      self.code = code
+      self.targets = targets
+      self.outputs = outputs
+    }
+  }
+
+  /// Every variant that applies to this kind of dictionary, measured over all texts.
   func variants() throws -> [Variant] {
+    var tried: [(name: String, meaning: String, figures: DictionaryStatistics.Accumulator)] = []
+    for ids in texts {
+      let counted = ids.indices.filter { !opened.isSpecial(ids[$0]) }
+      var place = 0
+      try trials(ids) { trial in
+        if place == tried.count { tried.append((trial.name, trial.meaning, .init(shape))) }
+        try tried[place].figures.add(
+          trial.code, targets: trial.targets, outputs: trial.outputs,
+          rows: trial.countsSpecials ? Array(ids.indices) : counted)
+        place += 1
+        try Interruption.check()
+      }
+    }
+    return tried.map { Variant(name: $0.name, meaning: $0.meaning, statistics: $0.figures.statistics) }
+  }
+
+  /// Hands out what every variant makes of one text, always in the same order.
+  private func trials(_ ids: [Int32], _ body: (Trial) throws -> Void) throws {
     let candidates = siteVariants
     let sites = Set(shape.reads + shape.writes + candidates.flatMap { $0.reads + $0.writes })
     let activations = try Activations(ids, sites: sites, opened: opened)
@@ -33,57 +70,40 @@ struct FaultFinder {
     let targets = try activations.at(shape.writes)
     let code = try dictionary.encode(inputs)
     let outputs = try dictionary.decode(code, inputs: inputs)
-    var variants = [
-      try measure(
-        "special tokens counted", "the figures it is compared with count <bos>", code, targets, outputs,
-        rows: Array(ids.indices))
-    ]
+    var everything = Trial(
+      "special tokens counted", "the figures it is compared with count <bos>", code, targets, outputs)
+    everything.countsSpecials = true
+    try body(everything)
     if shape.isAffine, shape.inputWidth == shape.outputWidth {
-      variants.append(
-        try measure(
+      try body(
+        Trial(
           "affine skip transposed", "affine_skip_connection is stored transposed; it is used as x @ skip", code,
-          targets,
-          try transposedSkip(inputs, outputs)))
+          targets, try transposedSkip(inputs, outputs)))
     }
     if shape.isMultiLayer {
-      variants.append(
-        try measure(
+      try body(
+        Trial(
           "decoder axis relative",
-          "the decoder's layer axis counts from the feature's own layer; it should be absolute",
-          code, targets, try relativeAxis(code, inputs: inputs)))
+          "the decoder's layer axis counts from the feature's own layer; it should be absolute", code, targets,
+          try relativeAxis(code, inputs: inputs)))
     }
     for candidate in candidates {
-      let inputs = try activations.at(candidate.reads)
-      let (code, outputs) = try dictionary.reconstruct(inputs)
-      variants.append(
-        try measure(candidate.name, candidate.meaning, code, try activations.at(candidate.writes), outputs))
-      try Interruption.check()
+      let (code, outputs) = try dictionary.reconstruct(try activations.at(candidate.reads))
+      try body(Trial(candidate.name, candidate.meaning, code, try activations.at(candidate.writes), outputs))
     }
     if let ungained = try withoutGain(shape.reads, inputs, part: .input) {
       let (code, outputs) = try dictionary.reconstruct(ungained)
-      variants.append(
-        try measure(
+      try body(
+        Trial(
           "norm without gain", "it was trained on the norm's output before its gain (as Gemma Scope 1 transcoders)",
-          code,
-          targets, outputs))
+          code, targets, outputs))
     }
     if let ungained = try withoutGain(shape.writes, targets, part: .output), shape.reads != shape.writes {
-      variants.append(
-        try measure(
+      try body(
+        Trial(
           "target without gain", "it was trained to write the MLP's output before its second norm's gain", code,
-          ungained,
-          outputs))
+          ungained, outputs))
     }
-    return variants
-  }
-
-  private func measure(
-    _ name: String, _ meaning: String, _ code: DictionaryCode, _ targets: [Tensor], _ outputs: [Tensor],
-    rows: [Int]? = nil
-  ) throws -> Variant {
-    let statistics = try DictionaryStatistics.measure(
-      shape, code: code, targets: targets, outputs: outputs, rows: rows ?? self.rows)
-    return Variant(name: name, meaning: meaning, l0: statistics.l0, fvu: statistics.fvu)
   }
 }
 

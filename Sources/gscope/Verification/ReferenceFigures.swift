@@ -1,6 +1,4 @@
-import Checkpoints
 import Dictionaries
-import Foundation
 
 /// Figures that a dictionary is expected to reach.
 struct ReferenceFigures {
@@ -10,45 +8,23 @@ struct ReferenceFigures {
   let fvu: Double?
   let deltaLoss: Double?
 
-  /// The figures measured when it was made (`training.json` beside it, under `card`), else the L0 it was trained for;
-  /// nil when nothing is known.
-  init?(_ dictionary: SparseDictionary) throws {
-    let isFile = dictionary.url.pathExtension == "npz" || dictionary.url.pathExtension == "safetensors"
-    let folder = isFile ? dictionary.url.deletingLastPathComponent() : dictionary.url
-    let file = folder.appending(path: "training.json")
-    if FileManager.default.fileExists(atPath: file.path), let card = try Self.card(file) {
-      source = file.lastPathComponent
-      l0 = card["l0"] ?? dictionary.targetL0
-      fvu = card["fvu"]
-      deltaLoss = card["delta_loss"]
+  /// The figures measured when it was made (its card), else the L0 it was trained for; nil when nothing is known.
+  init?(_ opened: OpenedDictionary) throws {
+    let dictionary = opened.dictionary
+    let target = dictionary.targetL0 ?? opened.entry?.l0
+    if let card = try opened.card() {
+      source = card.source
+      l0 = card.l0 ?? target
+      fvu = card.fvu
+      deltaLoss = card.deltaLoss
       return
     }
-    guard let target = dictionary.targetL0 else { return nil }
-    source = dictionary.configuration.targetL0 == nil ? "the path" : "config.json (target)"
+    guard let target else { return nil }
+    let ownSource = dictionary.configuration.targetL0 == nil ? "the path" : "config.json (target)"
+    source = dictionary.targetL0 == nil ? "suite.json (target)" : ownSource
     l0 = target
     fvu = nil
     deltaLoss = nil
-  }
-
-  private static func card(_ file: URL) throws -> [String: Double]? {
-    var card: [String: Double]?
-    do {
-      try Data(contentsOf: file, options: .mappedIfSafe).withUnsafeBytes { bytes in
-        var scanner = JSONScanner(bytes)
-        try scanner.object { key, scanner in
-          guard key == "card", try scanner.peek() == .object else { return try scanner.skipValue() }
-          var numbers: [String: Double] = [:]
-          try scanner.object { key, scanner in
-            if try scanner.peek() == .number { numbers[key] = try scanner.double() } else { try scanner.skipValue() }
-          }
-          card = numbers
-        }
-        try scanner.end()
-      }
-    } catch let error as JSONError {
-      throw CommandError.file(path: file.path, reason: "is not JSON: \(error)")
-    }
-    return card
   }
 
   /// What is wrong with measured figures, in words; nil when they are as expected. Without a card a dictionary that

@@ -10,11 +10,10 @@ struct VerificationReport {
   let variants: [FaultFinder.Variant]
   let modelName: String
 
-  /// The variant that explains a bad result: one that misses at most half as much as the dictionary as loaded.
+  /// The variant that explains a bad result: of those with which nothing would be wrong, the one that misses least.
   var likelyFault: FaultFinder.Variant? {
     guard fault != nil else { return nil }
-    let own = verification.statistics.fvu ?? .infinity
-    let known = variants.filter { ($0.fvu ?? .infinity) < min(own * 0.5, 0.8) }
+    let known = variants.filter { ReferenceFigures.fault($0.statistics, against: reference) == nil }
     return known.min { ($0.fvu ?? .infinity) < ($1.fvu ?? .infinity) }
   }
 

@@ -42,6 +42,7 @@ struct GGUFFaultTests {
     #expect(text { $0.version = 1 }.contains("GGUF version 1, expected 2 or 3"))
     #expect(text { $0.version = 4 }.contains("GGUF version 4"))
     #expect(text { $0.version = UInt32(3).byteSwapped }.contains("big-endian"))
+    #expect(text { $0.version = 0 }.contains("GGUF version 0, expected 2 or 3"))
     #expect(fault { try gguf([]) }.contains("4 bytes expected at byte 0, the file has 0"))
   }
 

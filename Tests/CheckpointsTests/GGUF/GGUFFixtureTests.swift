@@ -20,18 +20,30 @@ struct GGUFFixtureTests {
       #expect(tensor.shape == info.shape && tensor.dtype == dtype)
       #expect(dtype.rawValue == name.prefix { $0 != "v" }.trimmingCharacters(in: ["_"]))
       #expect(info.byteCount == values.count / dtype.blockSize * dtype.bytesPerBlock)
-      // Plain formats read back as they are; of the block formats, Q8_0 shows that the bytes are the right ones.
       if !dtype.isQuantised { #expect(try tensor.read() == values, "\(name)") }
-      if dtype == .q8_0 { #expect(try Self.widened(tensor.bytes()) == values) }
     }
   }
 
-  /// Q8_0: a half-precision scale, then 32 signed bytes.
-  private static func widened(_ bytes: [UInt8]) -> [Float] {
-    stride(from: 0, to: bytes.count, by: 34).flatMap { at in
-      let scale = Float(halfBits: UInt16(bytes[at]) | UInt16(bytes[at + 1]) << 8)
-      return bytes[at + 2..<at + 34].map { scale * Float(Int8(bitPattern: $0)) }
+  /// The fixture's fp32 values are ggml's own reading of the stored blocks.
+  @Test(arguments: NativeBackend.InstructionSet.available)
+  func everyTypeIsWidenedAsGGMLDoes(_ isa: NativeBackend.InstructionSet) throws {
+    let backend = try NativeBackend(isa: isa, threads: 2)
+    let file = try GGUFFile(Fixtures.url("gguf/types.gguf"))
+    let expected = try SafetensorsFile(Fixtures.url("gguf/types.safetensors"))
+    var widened: Set<DType> = []
+    for name in file.names {
+      let tensor = try file.tensor(name)
+      guard ![.f64, .i8, .i32, .i64].contains(tensor.dtype) else {
+        #expect(throws: TensorError.self) { try backend.widen(tensor) }
+        continue
+      }
+      let values = try expected.tensor(name).read()
+      // A multiply and an add may round once or twice.
+      expectClose(
+        try backend.widen(tensor).read(), values, rowLength: tensor.shape.last ?? 1, tolerance: 2e-7, name)
+      widened.insert(tensor.dtype)
     }
+    #expect(widened.isSuperset(of: DType.allCases.filter(\.isQuantised)))
   }
 
   @Test func aWholeModelIsDescribed() throws {

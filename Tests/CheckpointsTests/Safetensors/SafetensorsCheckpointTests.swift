@@ -31,7 +31,8 @@ struct SafetensorsCheckpointTests {
     try shard("m-1.safetensors", ["a": 1, "c": 3])
     try shard("m-2.safetensors", ["b": 2])
     try index(
-      #"{"metadata":{"total_size":12},"weight_map":{"a":"m-1.safetensors","b":"m-2.safetensors","c":"m-1.safetensors"}}"#
+      #"{"metadata":{"total_size":12},"weight_map":{"a":"m-1.safetensors","b":"m-2.safetensors","#
+        + #""c":"m-1.safetensors"}}"#
     )
     let source = try SafetensorsCheckpoint(folder.url)
     #expect(source.names == ["a", "b", "c"])
