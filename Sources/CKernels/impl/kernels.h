@@ -13,6 +13,7 @@
 #include "impl/attention_vjp.h"
 #include "impl/pointwise.h"
 #include "impl/logits.h"
+#include "impl/divergence.h"
 #include "impl/encode.h"
 #include "impl/decode.h"
 #include "impl/train_tokens.h"
@@ -38,6 +39,7 @@ const gs_kernels GS_TABLE = {
     .axpy = axpy,
     .log_sum_exp = log_sum_exp,
     .top_k = top_k,
+    .divergence = divergence,
     .encode = encode,
     .decode = decode,
     .train_decode = train_decode,

@@ -8,6 +8,7 @@ struct TrainingStep {
   let batch: TrainingBatch
   let settings: StepSettings
   let reducer: any StepReducer
+  let loss: (any ReconstructionLoss)?
   let memory: StepMemory
 
   var shape: TrainingShape { state.shape }
@@ -15,7 +16,8 @@ struct TrainingStep {
   var tokens: Int { batch.tokens }
 
   init(
-    _ state: TrainingState, _ batch: TrainingBatch, _ settings: StepSettings, _ reducer: any StepReducer
+    _ state: TrainingState, _ batch: TrainingBatch, _ settings: StepSettings, _ reducer: any StepReducer,
+    _ loss: (any ReconstructionLoss)? = nil
   ) throws {
     try batch.check(state.shape)
     try settings.check(state.objective.activation)
@@ -23,7 +25,8 @@ struct TrainingStep {
     self.batch = batch
     self.settings = settings
     self.reducer = reducer
-    memory = try state.memory(tokens: batch.tokens)
+    self.loss = loss
+    memory = try state.memory(tokens: batch.tokens, keepsResidual: loss != nil)
   }
 
   /// - Parameter recording: takes the gradients in place of an update.
@@ -32,18 +35,21 @@ struct TrainingStep {
     let selection = try encode()
     try decode(selection.codes)
     var report = try losses()
+    if let loss { try blend(loss, into: &report) }
     report.pairs = selection.codes.reduce(0) { $0 + $1.count }
     report.smallestSelected = selection.smallest.map(Double.init)
     let aux = try auxiliary(&report)
     report.loss += report.sparsityLoss + report.auxLoss
     guard report.isFinite else { return report }
 
+    state.isUpdating = recording == nil
     try backward(selection.codes, aux: aux, recording: recording, report: &report)
     if recording == nil {
       state.steps += 1
       state.tokens += tokens
       if let smallest = selection.smallest { moveThreshold(smallest) }
       if let candidate = selection.candidateThreshold { state.candidateThreshold = candidate }
+      state.isUpdating = false
     }
     report.step = state.steps
     return report
@@ -107,7 +113,7 @@ struct TrainingStep {
     return StepReport(
       step: state.steps, loss: weighted, reconstruction: reconstruction, prefixLosses: prefixLosses,
       fvu: reconstruction * Double(tokens) / variance, l0: l0, sparsityLoss: sparsity, frequencyLoss: 0, auxLoss: 0,
-      deadShare: 0, smallestSelected: nil, pairs: 0, gradientNorm: 0)
+      kl: nil, deadShare: 0, smallestSelected: nil, pairs: 0, gradientNorm: 0)
   }
 
   /// Mean L0 over all ranks, and λ · mean (2/L0*)(L0 − L0*)² with its slopes.

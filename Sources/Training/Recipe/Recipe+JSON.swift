@@ -105,6 +105,11 @@ extension Recipe {
       }
       start = paths
     }
+    if let part = try object.object("end_to_end", keys: ["beta"]) {
+      var endToEnd = EndToEnd()
+      endToEnd.beta = try part.number("beta", in: 0...1e6, isAbove: true) ?? endToEnd.beta
+      self.endToEnd = endToEnd
+    }
   }
 
   static func stretch(_ object: RecipeObject, _ key: String) throws -> Stretch? {

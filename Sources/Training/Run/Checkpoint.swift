@@ -53,6 +53,8 @@ struct RecipeLayout: Codable, Equatable {
   var normFilter: Double?
   var prefixes: [Int]
   var hasFirstMoment: Bool
+  /// Nil where activations alone are learned from.
+  var isEndToEnd: Bool?
 
   init(_ recipe: Recipe) {
     kind = recipe.kind.rawValue
@@ -64,6 +66,7 @@ struct RecipeLayout: Codable, Equatable {
     normFilter = recipe.normFilter
     prefixes = recipe.matryoshka.prefixes
     hasFirstMoment = recipe.adam.beta1 > 0
+    isEndToEnd = recipe.endToEnd.map { _ in true }
   }
 
   /// The first key that differs, with both values.

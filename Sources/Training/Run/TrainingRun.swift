@@ -61,6 +61,10 @@ public final class TrainingRun {
     self.identity = identity
     self.backend = backend
     self.options = options
+    if let job = jobs.first(where: { $0.recipe.endToEnd != nil }), !(source is any ReconstructionLoss) {
+      throw TrainingError.setting(
+        name: "end_to_end of \(job.name)", expected: "whole sequences to learn from", found: "\(type(of: source))")
+    }
     try Self.make(folder)
     for job in jobs { try Self.make(job.folder) }
     lock = try RunLock(folder)
@@ -110,7 +114,7 @@ public final class TrainingRun {
       throw error
     } catch {
       // Stopped from outside, within a step's reach of a clean state: what was done is not lost.
-      if !trainees.isEmpty, !isStepping { try writeCheckpoint() }
+      if !trainees.isEmpty, !isStepping || !trainees.contains(where: \.state.isUpdating) { try writeCheckpoint() }
       throw error
     }
     try writeCheckpoint()
@@ -125,7 +129,8 @@ public final class TrainingRun {
       while trainee.used < batches, !trainee.isDone {
         try check()
         isStepping = true
-        let (step, line) = try trainee.step(window, metricsEvery: options.metricsEvery, backend: backend)
+        let (step, line) = try trainee.step(
+          window, metricsEvery: options.metricsEvery, backend: backend, loss: source as? any ReconstructionLoss)
         isStepping = false
         let rate = meter.add(min(trainee.recipe.batch, window.count))
         if var line {
@@ -137,7 +142,7 @@ public final class TrainingRun {
           TrainingProgress(
             job: index, jobs: trainees.count, name: trainee.job.name, step: trainee.state.steps,
             steps: trainee.recipe.steps, stepsDone: done, stepsInAll: total, loss: step.loss, fvu: step.fvu,
-            l0: step.l0, dead: step.deadShare, tokensPerSecond: rate))
+            l0: step.l0, kl: step.kl, dead: step.deadShare, tokensPerSecond: rate))
         if (ContinuousClock.now - lastCheckpoint) / .seconds(1) >= options.checkpointEvery { try writeCheckpoint() }
       }
     }

@@ -16,7 +16,7 @@ struct TrainingResults {
 
   func write() throws -> [TrainedDictionary] {
     let results = try run.results()
-    let window = try run.lastWindow()
+    let window = try session.activityWindow(run, texts, rows: Self.activityRows)
     let plain = run.folder.appending(path: "checkpoint/plain")
     for result in results {
       if session.isCompact {

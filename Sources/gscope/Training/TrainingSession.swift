@@ -88,21 +88,54 @@ struct TrainingSession {
     let recipe = items[0].recipe
     let sites = Set(items.flatMap(\.recipe.sites)).sorted()
     let window = WindowOptions(rows: recipe.window, seed: UInt64(recipe.seed))
+    if recipe.endToEnd != nil { return try sequenceSource(texts, recipe) }
     if let store = options.store {
       let store = try ActivationStore(contentsOf: URL(filePath: store))
       return try StoreActivationSource(store, sites: sites, window: window)
     }
+    return try modelSource(texts, sites: sites, window: window) {
+      view.waiting("the model reads the next \(Format.grouped(recipe.window)) tokens …")
+    }
+  }
+
+  private func modelSource(
+    _ texts: TrainingTexts, sites: [Site], window: WindowOptions, waiting: @escaping () -> Void = {}
+  ) throws -> ModelActivationSource {
     guard let corpus = texts.training else { throw CommandError.usage("Missing --corpus PATH (or --store DIR).") }
     for site in sites { try opened.model.shape.validate(site) }
     let filter = normFilter.map { HarvestOptions.NormFilter(site: $0.site, factor: $0.factor) }
-    let context = min(recipe.context, opened.configuration.maximumPositions)
     return try ModelActivationSource(
       opened.model, tokenizer: opened.tokenizer.required(), corpus: corpus, sites: sites,
-      options: HarvestOptions(packing: PackingOptions(context: context), normFilter: filter), window: window
+      options: HarvestOptions(packing: packing, normFilter: filter), window: window
     ) {
       try Interruption.check()
-      view.waiting("the model reads the next \(Format.grouped(recipe.window)) tokens …")
+      waiting()
     }
+  }
+
+  private var packing: PackingOptions {
+    PackingOptions(context: min(items[0].recipe.context, opened.configuration.maximumPositions))
+  }
+
+  /// End to end: whole sequences, about as many tokens a step as the recipe's batch.
+  private func sequenceSource(_ texts: TrainingTexts, _ recipe: Recipe) throws -> SequenceSource {
+    guard options.store == nil, let corpus = texts.training else {
+      throw RecipeError.value(
+        path: recipeURL.path, key: "end_to_end",
+        reason: "needs whole sequences of text: give --corpus, not --store, which has activations one by one")
+    }
+    return try SequenceSource(
+      opened.model, tokenizer: opened.tokenizer.required(), corpus: corpus,
+      shape: recipe.shape(on: opened.model.shape, file: recipeURL.path), packing: packing,
+      sequences: max(1, recipe.batch / packing.context), check: Interruption.check)
+  }
+
+  /// Training activations on which to see what features do: the last window, or where windows are single batches, as
+  /// many tokens from the beginning of the corpus.
+  func activityWindow(_ run: TrainingRun, _ texts: TrainingTexts, rows: Int) throws -> ActivationWindow? {
+    guard items[0].recipe.endToEnd != nil else { return try run.lastWindow() }
+    let window = WindowOptions(rows: min(rows, items[0].recipe.tokens))
+    return try modelSource(texts, sites: run.sites, window: window).nextWindow()
   }
 
   /// Where and from what on tokens are left out as outliers in norm: by the first residual stream, else the first site.
