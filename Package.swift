@@ -64,7 +64,10 @@ var targets: [Target] = [
   tests("CollectivesTests", ["Collectives"]),
   tests(
     "TrainingTests",
-    ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives", "Training"]),
+    [
+      "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives",
+      "Training",
+    ]),
   tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma"]),
 ]
 

@@ -21,6 +21,7 @@
 #include "impl/train_adam.h"
 #include "impl/train_rows.h"
 #include "impl/train_dense.h"
+#include "impl/train_products.h"
 // clang-format on
 
 const gs_kernels GS_TABLE = {
@@ -46,6 +47,8 @@ const gs_kernels GS_TABLE = {
     .train_errors = train_errors,
     .train_columns = train_columns,
     .train_rows = train_rows,
+    .train_spread = train_spread,
+    .train_slopes = train_slopes,
     .adam = adam,
     .scale_rows = scale_rows,
     .column_sums = column_sums,

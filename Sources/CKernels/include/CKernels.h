@@ -217,6 +217,37 @@ typedef struct gs_adam {
   int64_t step;
 } gs_adam;
 
+/// Rows of a code as a dense matrix: out[rows, width], 0 where there is no entry with z > threshold; active[row] += their
+/// number.
+typedef struct gs_train_spread {
+  int64_t rows, width;
+  const int64_t *row_offsets;
+  const int32_t *features;
+  const float *z;
+  const float *threshold;  ///< [width] or NULL: all entries
+  float *out;
+  int32_t *active;  ///< [rows] or NULL
+} gs_train_spread;
+
+/// What the pairs of each feature add up to, as in gs_train_rows: Σ da·x, Σ z·G, Σ da, Σ over the window of θ·da + slope.
+typedef struct gs_train_sums {
+  float *encoder, *decoder;  ///< [width, inputs], [width, outputs]
+  float *bias, *window;
+  int32_t *pairs, *active, *inside;  ///< numbers of pairs, of active ones, of those in the window
+} gs_train_sums;
+
+/// Between dense products: from z and da [tokens, width] of some tokens to activations and slopes by feature, [width,
+/// tokens], 0 for pairs that are not active; adds to all sums but the first two.
+typedef struct gs_train_slopes {
+  int64_t tokens, width;
+  const float *z, *along;
+  const float *threshold;  ///< [width] or NULL
+  float bandwidth;
+  const float *slope;  ///< [tokens]
+  float *activations, *slopes;
+  const gs_train_sums *sums;
+} gs_train_slopes;
+
 /// Gradients and update of one source's features, each from the pairs it takes part in.
 ///
 /// With G the row of `gradient` that belongs to the feature's group and the pair's token, and da = G · decoder row:
@@ -229,6 +260,7 @@ typedef struct gs_adam {
 typedef struct gs_train_rows {
   int64_t width, tokens, inputs, outputs;
   gs_columns pairs, aux;  ///< aux.offsets may be NULL
+  gs_train_sums sums;     ///< with sums.decoder: what to take in place of `pairs`
   const float *x;         ///< [tokens, inputs] contiguous: what was encoded
   const float *gradient;  ///< planes of [tokens, …], the source's first column
   int64_t ldg, plane;
@@ -312,6 +344,8 @@ typedef struct gs_kernels {
   int (*train_columns)(gs_pool *, int64_t rows, int64_t width, const int64_t *row_offsets, const int32_t *features,
                        const float *values, gs_columns *out);
   int (*train_rows)(gs_pool *, const gs_train_rows *);
+  void (*train_spread)(gs_pool *, const gs_train_spread *);
+  void (*train_slopes)(gs_pool *, const gs_train_slopes *);
   /// One Adam step of n parameters.
   void (*adam)(gs_pool *, int64_t n, const gs_adam *, const gs_parameter *, const float *gradient);
   /// out[rows, d] = scale · x − bias (bias may be NULL); out is contiguous.

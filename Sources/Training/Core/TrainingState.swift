@@ -12,8 +12,9 @@ public import Tensors
 ///
 /// Memory: encoder and decoder rows twice (values and second moments), three times with β1 > 0; during a step the batch's
 /// inputs, one reconstruction of the targets for each prefix, and some 20 bytes for each (token, feature) pair. Nothing
-/// is ever [tokens × width]; at a density near one half, as with uncalibrated thresholds at the very start, pairs take
-/// as much as a dense matrix of a few numbers would: calibrate, or take smaller batches there.
+/// is ever [tokens × width]. Where many features are active, as with uncalibrated thresholds at the very start, a step
+/// takes dense products of a few hundred tokens at a time instead of pairs; lists of pairs are then as long as a dense matrix
+/// of a few numbers would be: calibrate, or take smaller batches there.
 ///
 /// Results are the same bits for any number of threads. Not `Sendable`: a run owns it.
 public final class TrainingState {
@@ -39,6 +40,9 @@ public final class TrainingState {
   let skips: [AdamParameter]
   /// Where candidates for TopK and BatchTopK are first looked for: speed depends on it, results do not.
   var candidateThreshold: Float = -1
+  /// Share of all (token, feature) pairs in a source's code above which a step takes dense products: measured, see
+  /// `docs/training.md`.
+  package var denseAbove = 0.35
   /// Whether a step's update has begun and not ended: when it throws then, the state is of no use.
   var isUpdating = false
   private var memory: StepMemory?

@@ -64,14 +64,27 @@ struct TrainingStep {
     }
   }
 
+  /// Whether so many features are active that dense products are faster than pairs: at first, before thresholds have
+  /// risen from a constant.
+  func isDense(_ code: PairCode, _ source: SourceState) -> Bool {
+    Double(code.count) > state.denseAbove * Double(tokens) * Double(source.width)
+  }
+
   /// Decodes the active pairs by group, on all ranks, and counts them for each token.
   private func decode(_ codes: [PairCode]) throws {
     memory.planes.memory.fill(0)
     memory.active.fill(0)
     for (source, code) in zip(state.sources, codes) {
+      let threshold = state.hasThresholds ? source.threshold : nil
+      if isDense(code, source) {
+        try ops.decodeProducts(
+          code, threshold: threshold, decoder: source.decoder.value, width: source.width, groupEnds: state.groupEnds,
+          into: memory.planes, columns: source.columns, active: memory.active)
+        continue
+      }
       ops.decodePairs(
-        code, threshold: state.hasThresholds ? source.threshold : nil, decoder: source.decoder.value,
-        groupEnds: state.groupEnds, into: memory.planes, columns: source.columns, active: memory.active)
+        code, threshold: threshold, decoder: source.decoder.value, groupEnds: state.groupEnds, into: memory.planes,
+        columns: source.columns, active: memory.active)
     }
     try reducer.sum(memory.planes.memory.buffer)
   }

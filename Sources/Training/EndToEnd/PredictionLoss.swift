@@ -37,7 +37,8 @@ package final class PredictionLoss: ReconstructionLoss {
   package func evaluate(_ reconstruction: Tensor) throws -> (value: Double, gradient: Tensor) {
     let count = passes.reduce(0) { $0 + $1.rows.count }
     guard reconstruction.shape == [count, model.shape.width(of: site)] else {
-      throw TrainingError.batch(expected: "a reconstruction of the last window, \(count) rows", found: "\(reconstruction)")
+      throw TrainingError.batch(
+        expected: "a reconstruction of the last window, \(count) rows", found: "\(reconstruction)")
     }
     var (sum, start) = (0.0, 0)
     var gradient: [Float] = []

@@ -33,7 +33,8 @@ public struct MetricsLine: Equatable, Sendable, Codable {
   var json: String {
     func text(_ number: Double) -> String { number.isFinite ? "\(number)" : "null" }
     return "{\"step\":\(step),\"tokens\":\(tokens),\"loss\":\(text(loss)),\"fvu\":\(text(fvu)),\"l0\":\(text(l0)),"
-      + (kl.map { "\"kl\":\(text($0))," } ?? "") + "\"dead\":\(text(dead)),\"learning_rate\":\(text(learningRate)),\"sparsity\":\(text(sparsity)),"
+      + (kl.map { "\"kl\":\(text($0))," } ?? "")
+      + "\"dead\":\(text(dead)),\"learning_rate\":\(text(learningRate)),\"sparsity\":\(text(sparsity)),"
       + "\"target_l0\":\(text(targetL0)),\"tokens_per_second\":\(text(tokensPerSecond))}\n"
   }
 }

@@ -17,7 +17,8 @@ struct EndToEndCase {
   let batch: TrainingBatch
 
   init(_ name: String, threads: Int = 2) throws {
-    twin = try TwinCase("end-to-end/\(name)")
+    let twin = try TwinCase("end-to-end/\(name)")
+    self.twin = twin
     func text(_ key: String) throws -> String {
       guard let value = twin.file.metadata[key] else { throw TwinCase.Fault.setting(key) }
       return value
