@@ -30,9 +30,9 @@ var targets: [Target] = [
   library("Sites", []),
   library("Dictionaries", ["Tensors", "Checkpoints", "Sites"]),
   library("Gemma", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries"]),
-  library("Activations", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma"]),
   .target(name: "CMPI", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
   library("Collectives", ["CMPI"]),
+  library("Activations", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Collectives"]),
   library(
     "Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives"]),
   .executableTarget(
@@ -60,8 +60,9 @@ var targets: [Target] = [
   tests("SitesTests", ["Sites"]),
   tests("DictionariesTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
   tests("GemmaTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
-  tests("ActivationsTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Activations"]),
   tests("CollectivesTests", ["Collectives"]),
+  tests(
+    "ActivationsTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Collectives", "Activations"]),
   tests(
     "TrainingTests",
     ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives", "Training"]),
@@ -87,7 +88,8 @@ let package = Package(
     .library(
       name: "GemmaScope",
       targets: [
-        "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Training",
+        "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Collectives", "Activations",
+        "Training",
       ]),
   ],
   dependencies: [

@@ -1,5 +1,6 @@
 import Activations
 import Checkpoints
+import Collectives
 import Dictionaries
 import Foundation
 import Gemma
@@ -24,26 +25,30 @@ struct TrainingSession {
   let isCompact: Bool
   /// The recipe's file, for errors and for paths in it.
   let recipeURL: URL
+  let ranks: any Communicator
 
-  /// Trains, measures and writes all dictionaries.
-  func run() throws -> [TrainedDictionary] {
-    let texts = try TrainingTexts(options)
+  /// Trains, measures and writes all dictionaries. Nil on ranks other than the root.
+  func run() throws -> [TrainedDictionary]? {
     let view = TrainingView()
-    let source = try source(texts, view: view)
-    let identity = RunIdentity(
-      version: Gscope.version, modelName: opened.name,
-      modelSHA256: try opened.weightHash(),
-      corpus: options.store ?? options.corpus.joined(separator: " "), corpusSHA256: try corpusHash(texts))
+    let texts = try ranks.together { try TrainingTexts(options) }
+    let source = try ranks.together { try self.source(texts, view: view) }
+    let jobs = try ranks.together { try items.map(job) }
+    let identity = try ranks.fromRoot {
+      RunIdentity(
+        version: Gscope.version, modelName: opened.name,
+        modelSHA256: try opened.weightHash(),
+        corpus: options.store ?? options.corpus.joined(separator: " "), corpusSHA256: try corpusHash(texts))
+    }
     let run = try TrainingRun(
-      try items.map(job), source: source, folder: options.folder, identity: identity, backend: opened.backend,
-      options: options.runOptions, resumes: options.resume)
+      jobs, source: source, folder: options.folder, identity: identity, backend: opened.backend,
+      options: options.runOptions, resumes: options.resume, communicator: ranks)
     for item in items {
       if let warning = item.recipe.tooShort { Diagnostics.log.warning("\(item.name): \(warning)") }
     }
     if run.steps.done > 0 { Diagnostics.message("going on after step \(run.steps.done) of \(run.steps.total)") }
     try train(run, view: view)
     let trained = try TrainingResults(session: self, run: run, texts: texts).write()
-    if options.plot {
+    if options.plot, ranks.isRoot {
       let plots = try TrainingPlots(items.map { ($0.name, $0.folder.appending(path: "metrics.jsonl")) })
       try plots.write(to: options.folder.appending(path: "plots"))
     }
@@ -52,7 +57,7 @@ struct TrainingSession {
 
   private func train(_ run: TrainingRun, view: TrainingView) throws {
     do {
-      try run.train(check: Interruption.check, report: view.show)
+      try run.train(check: { try Ranks.check(ranks) }) { if ranks.isRoot { view.show($0) } }
     } catch let error as CommandError {
       if case .interrupted = error {
         let (done, total) = run.steps
@@ -90,7 +95,7 @@ struct TrainingSession {
     let window = WindowOptions(rows: recipe.window, seed: UInt64(recipe.seed))
     if let store = options.store {
       let store = try ActivationStore(contentsOf: URL(filePath: store))
-      return try StoreActivationSource(store, sites: sites, window: window)
+      return try StoreActivationSource(store, sites: sites, window: window, communicator: ranks)
     }
     guard let corpus = texts.training else { throw CommandError.usage("Missing --corpus PATH (or --store DIR).") }
     for site in sites { try opened.model.shape.validate(site) }
@@ -98,7 +103,8 @@ struct TrainingSession {
     let context = min(recipe.context, opened.configuration.maximumPositions)
     return try ModelActivationSource(
       opened.model, tokenizer: opened.tokenizer.required(), corpus: corpus, sites: sites,
-      options: HarvestOptions(packing: PackingOptions(context: context), normFilter: filter), window: window
+      options: HarvestOptions(packing: PackingOptions(context: context), normFilter: filter), window: window,
+      communicator: ranks
     ) {
       try Interruption.check()
       view.waiting("the model reads the next \(Format.grouped(recipe.window)) tokens …")
