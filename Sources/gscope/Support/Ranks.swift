@@ -7,8 +7,17 @@ import Training
 enum Ranks {
   /// Runs `body` as one rank of the job that `mpirun` or `srun` started, or as the only one. A fault on one rank is written
   /// as one line and ends the job. What all ranks throw at the same point (`Communicator.together`, `check`) ends it in
-  /// order, and the root tells: the others keep silent.
+  /// order, and the root tells: the others keep silent, and end as if all were well, because launchers kill the rest when
+  /// the first process fails.
   static func run<Result>(_ body: (any Communicator) throws -> Result) throws -> Result {
+    do {
+      return try meet(body)
+    } catch where Diagnostics.isQuiet && isAgreed(error) {
+      throw CommandError.toldByRoot
+    }
+  }
+
+  private static func meet<Result>(_ body: (any Communicator) throws -> Result) throws -> Result {
     try RankJob.run(
       environment: ProcessInfo.processInfo.environment, isStopped: { Interruption.isRequested }, isAgreed: isAgreed,
       report: {
