@@ -25,7 +25,8 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 var targets: [Target] = [
   .target(name: "CKernels", publicHeadersPath: "include", cSettings: [.headerSearchPath(".")]),
   library("Tensors", ["CKernels"]),
-  library("Checkpoints", ["Tensors"]),
+  .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+  library("Checkpoints", ["CZlib", "Tensors"]),
   library("Tokenization", ["Tensors", "Checkpoints"]),
   library("Sites", []),
   library("Dictionaries", ["Tensors", "Checkpoints", "Sites"]),

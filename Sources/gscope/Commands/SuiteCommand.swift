@@ -33,7 +33,7 @@ struct SuiteBuildCommand: ParsableCommand {
 
   @OptionGroup var training: TrainingOptions
 
-  @Flag(help: "Write the dictionaries in the compact form: int8, a quarter of the size.") var compact = false
+  @Flag(help: "Write the dictionaries in the compact form: packed int8, a sixth of the size.") var compact = false
 
   func run() throws { try Ranks.run(build) }
 
