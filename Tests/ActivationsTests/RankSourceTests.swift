@@ -10,7 +10,8 @@ import Testing
   private static let sites: [Site] = [.residPost(2), .attnOut(4), .mlpIn(1)]
 
   private static func source(
-    _ corpus: Corpus, _ communicator: any Communicator = SingleRank(), rows: Int, storage: WindowOptions.Storage = .fp32,
+    _ corpus: Corpus, _ communicator: any Communicator = SingleRank(), rows: Int,
+    storage: WindowOptions.Storage = .fp32,
     options: HarvestOptions = Tiny.options(), check: @escaping () throws -> Void = {}
   ) throws -> ModelActivationSource {
     try ModelActivationSource(

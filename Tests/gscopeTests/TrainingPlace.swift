@@ -33,8 +33,8 @@ struct TrainingPlace {
   func train(_ output: String, recipe: String = TrainingPlace.recipe, _ more: [String] = []) throws -> [String] {
     let file = try directory.write(Array(recipe.utf8), as: "recipe.json").path
     return [
-      "train", "--model", CommandLineTool.model, "--recipe", file, "--corpus", corpus, "--heldout", heldOut, "--heldout-tokens",
-      "400", "--loss-tokens", "100", "--output", url(output).path, "--metrics-every", "5",
+      "train", "--model", CommandLineTool.model, "--recipe", file, "--corpus", corpus, "--heldout", heldOut,
+      "--heldout-tokens", "400", "--loss-tokens", "100", "--output", url(output).path, "--metrics-every", "5",
     ] + more
   }
 

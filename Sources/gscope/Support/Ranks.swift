@@ -12,7 +12,7 @@ enum Ranks {
   static func run<Result>(_ body: (any Communicator) throws -> Result) throws -> Result {
     do {
       return try meet(body)
-    } catch where Diagnostics.isQuiet && isAgreed(error) {
+    } catch  where Diagnostics.isQuiet && isAgreed(error) {
       throw CommandError.toldByRoot
     }
   }

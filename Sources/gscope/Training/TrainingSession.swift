@@ -57,7 +57,7 @@ struct TrainingSession {
 
   private func train(_ run: TrainingRun, view: TrainingView) throws {
     do {
-      try run.train(check: { try Ranks.check(ranks) }) { if ranks.isRoot { view.show($0) } }
+      try run.train(check: { try Ranks.check(ranks) }, report: { if ranks.isRoot { view.show($0) } })
     } catch let error as CommandError {
       if case .interrupted = error {
         let (done, total) = run.steps

@@ -110,7 +110,9 @@ import Training
   }
 
   /// What ranks hold together folds into the dictionary that one rank folds.
-  @Test(arguments: RankCase.all, [2, 3]) func gatheredDictionariesAreThoseOfOneRank(rankCase: RankCase, ranks: Int) throws {
+  @Test(arguments: RankCase.all, [2, 3]) func gatheredDictionariesAreThoseOfOneRank(rankCase: RankCase, ranks: Int)
+    throws
+  {
     let sites = rankCase.kind.isMultiLayer ? (0..<3).map { Site.residPost($0) } : [.residPost(0)]
     let outputs = rankCase.kind == .transcoder || rankCase.kind == .clt ? sites.map { Site.mlpOut($0.layer) } : sites
     let width = try rankCase.shape(.whole)
