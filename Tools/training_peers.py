@@ -2,10 +2,14 @@
 
 `saelens` and `dictionary_learning` each return a Trainer for one objective. Every setting that the tools count in steps or
 tokens of long runs is given as a share of the run, the same for all tools (see Settings); optimisers, losses, clipping,
-initialisation and what is done about dead features are the tools' own.
+initialisation and what is done about dead features are the tools' own, but for two starting points, without which so short
+a run would only show that they were left out: the decoder bias begins at the mean of the first batch (as gscope's does, and
+that of dictionary_learning's BatchTopK by itself), and SAELens's JumpReLU thresholds where the first batch has the L0 that
+is asked for.
 """
 
 import importlib.metadata
+import itertools
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -47,6 +51,18 @@ def version(tool: str) -> str:
     return importlib.metadata.version(PACKAGES[tool])
 
 
+def peek(batches: Iterator):
+    batches = iter(batches)
+    first = next(batches)
+    return first, itertools.chain([first], batches)
+
+
+def starting_threshold(x, w_enc, l0: int) -> float:
+    """Where `l0` pre-activations a row are above it."""
+    z = (x @ w_enc).flatten()
+    return max(0.0, z.kthvalue(z.numel() - l0 * len(x)).values.item())
+
+
 def saelens(settings: Settings) -> Trainer:
     """SAETrainer.fit of SAELens, with activations in place of a language model."""
     import torch
@@ -68,7 +84,7 @@ def saelens(settings: Settings) -> Trainer:
                 l0_coefficient=settings.coefficient,
                 l0_warm_up_steps=settings.share(RAMP),
                 jumprelu_bandwidth=settings.bandwidth,
-                jumprelu_init_threshold=0.01,
+                decoder_init_norm=1.0,
             )
         )
     configuration = SAETrainerConfig(
@@ -90,11 +106,15 @@ def saelens(settings: Settings) -> Trainer:
         return {ours: state[theirs] for ours, theirs in names.items()}
 
     def fit(batches):
-        SAETrainer(configuration, sae, iter(batches)).fit()
+        first, batches = peek(batches)
+        with torch.no_grad():
+            sae.b_dec[:] = first.mean(0)
+            if settings.objective == "jumprelu":
+                sae.threshold[:] = starting_threshold(first - sae.b_dec, sae.W_enc, settings.l0)
+        SAETrainer(configuration, sae, batches).fit()
 
-    details = {name: getattr(sae.cfg, name) for name in
-               ("jumprelu_init_threshold", "aux_loss_coefficient", "decoder_init_norm") if hasattr(sae.cfg, name)}
-    return Trainer(fit, weights, details)  # fmt: skip
+    names = ("aux_loss_coefficient", "decoder_init_norm", "pre_act_loss_coefficient")
+    return Trainer(fit, weights, {name: getattr(sae.cfg, name) for name in names if hasattr(sae.cfg, name)})
 
 
 def dictionary_learning(settings: Settings) -> Trainer:
@@ -119,6 +139,10 @@ def dictionary_learning(settings: Settings) -> Trainer:
     trainer.dead_feature_threshold = DEAD_AFTER
 
     def fit(batches):
+        first, batches = peek(batches)
+        if settings.objective == "jumprelu":
+            with torch.no_grad():
+                trainer.ae.b_dec[:] = first.mean(0)
         for step, batch in zip(range(settings.steps), batches):
             trainer.update(step, batch)
 
