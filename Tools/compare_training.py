@@ -18,12 +18,13 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-SITE, WIDTH, BATCH, L0, WINDOW = "resid_post.9", 4096, 1024, 60, 262_144
+SITE, WIDTH, BATCH, L0, WINDOW = "resid_post.9", 4096, 1024, 60, 65_536
 TOOLS, OBJECTIVES, SEEDS = ("gscope", "saelens", "dictionary_learning"), ("batchtopk", "jumprelu"), (0, 1, 2)
 RATES = (5e-4, 1e-3, 2e-3)
 # Coefficient of the sparsity loss (each tool's own formula) and bandwidth: found by `try` so that L0 comes out near 60.
@@ -51,11 +52,12 @@ def recipe(job: dict) -> dict:
 
 
 def in_gscope(options, job: dict, folder: Path) -> dict:
-    """One run of the executable; its time is that of the whole process, loading and saving included."""
+    """One run of the executable; its time is that of the whole process, loading and saving included, so it never resumes."""
+    shutil.rmtree(folder / "out", ignore_errors=True)
     (folder / "recipe.json").write_text(json.dumps(recipe(job), indent=1))
     command = [
         options.gscope, "train", "--model", options.model, "--recipe", folder / "recipe.json", "--store", options.store,
-        "--heldout-tokens", "64", "--loss-tokens", "0", "--output", folder / "out", "--resume",
+        "--heldout-tokens", "64", "--loss-tokens", "0", "--output", folder / "out",
     ]  # fmt: skip
     used = timed_process(command, folder, {"GSCOPE_THREADS": str(options.threads)})
     described = subprocess.run([options.gscope, "--version"], capture_output=True, text=True).stdout.strip()
@@ -219,7 +221,7 @@ def time_steps(options) -> None:
     path = options.results / "times.jsonl"
     for number in range(options.rounds):
         for job in jobs(options, []):
-            job |= {"window": 65_536, "action": "time"}
+            job |= {"action": "time"}
             lengths = (64, 192) if job["tool"] == "gscope" else (TIMED_STEPS + 10,)
             used = []
             for steps in lengths:
