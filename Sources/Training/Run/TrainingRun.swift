@@ -104,6 +104,9 @@ public final class TrainingRun {
     (trainees.reduce(0) { $0 + $1.state.steps }, jobs.reduce(0) { $0 + $1.recipe.steps })
   }
 
+  /// Seconds that this process waited for activations (the model's pass, or a store), and that it trained.
+  public private(set) var seconds = (source: 0.0, training: 0.0)
+
   // MARK: Training
 
   /// Trains all dictionaries to their ends, writing checkpoints and metrics.
@@ -116,6 +119,8 @@ public final class TrainingRun {
     do {
       while try openWindow() {
         meter.skip()
+        let start = ContinuousClock.now
+        defer { seconds.training += (ContinuousClock.now - start) / .seconds(1) }
         try useWindow(check: check, report: report, meter: &meter)
       }
     } catch {
@@ -188,6 +193,8 @@ public final class TrainingRun {
   /// is one.
   private func nextWindow() throws {
     window = nil
+    let began = ContinuousClock.now
+    defer { seconds.source += (ContinuousClock.now - began) / .seconds(1) }
     var start = source.state
     var next = try source.nextWindow()
     if next == nil, start.windowIndex > 0 {

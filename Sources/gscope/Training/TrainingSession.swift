@@ -47,6 +47,12 @@ struct TrainingSession {
     }
     if run.steps.done > 0 { Diagnostics.message("going on after step \(run.steps.done) of \(run.steps.total)") }
     try train(run, view: view)
+    if ranks.isRoot {
+      let (source, training) = run.seconds
+      Diagnostics.message(
+        "\(options.store == nil ? "the model's pass" : "reading") took \(Format.duration(source)), "
+          + "training \(Format.duration(training))")
+    }
     let trained = try TrainingResults(session: self, run: run, texts: texts).write()
     if options.plot, ranks.isRoot {
       let plots = try TrainingPlots(items.map { ($0.name, $0.folder.appending(path: "metrics.jsonl")) })
