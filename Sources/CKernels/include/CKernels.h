@@ -35,6 +35,9 @@ void gs_pool_run(gs_pool *pool, int64_t count, gs_task task, void *context);
 
 /// Cores that this process may be scheduled on (its affinity mask where the system has one), at least 1.
 int gs_schedulable_processors(void);
+/// Writes the numbers of those cores, at most `capacity`, and returns how many; 0 ..< their count where the system has no
+/// affinity masks.
+int gs_list_processors(int32_t *ids, int capacity);
 
 // ---------------------------------------------------------------------------------------------------------------
 // Matrices

@@ -3,9 +3,8 @@ public import Foundation
 import Tensors
 
 extension DictionaryParameters {
-  /// Writes the dictionary in the compact form, a quarter of Gemma Scope 2's bytes, which every part of this program
-  /// opens as it is. All or nothing, as `write(to:training:replacing:)`. The form is lossy: numbers are off by up to
-  /// 1/254 of the largest of their row.
+  /// Writes the dictionary in the compact form, a sixth of Gemma Scope 2's bytes, which every part of this program
+  /// opens as it is. All or nothing, as `write(to:training:replacing:)`. The form is lossy: see `CompactForm`.
   /// - Parameters:
   ///   - inputMeans: the mean activation at each read. What the change of a feature's direction adds to its
   ///     pre-activation on average is taken off its bias (Nagel et al., arXiv 1906.04721, §4.2), so that thresholds cut
@@ -27,8 +26,8 @@ extension DictionaryParameters {
     try DictionaryFiles(
       texts: try Self.texts(configuration: configuration, training: training),
       weights: layers.indices.map { read in
-        (Self.fileName(read, shape), { try compactTensors(read, mean: inputMeans?[read] ?? stand(read)) })
-      }
+        (Self.fileName(read, shape) + CompactForm.suffix, { try compactTensors(read, mean: inputMeans?[read] ?? stand(read)) })
+      }, isPacked: true
     ).write(to: folder, replacing: replacing)
   }
 

@@ -28,7 +28,9 @@ public struct TrainingJob {
 final class Trainee {
   let job: TrainingJob
   let state: TrainingState
-  let log: MetricsLog
+  /// Nil on ranks other than the root.
+  let log: MetricsLog?
+  private let reducer: any StepReducer
   /// Batches of the current window used so far.
   var used: Int
   var sums: MetricsSums
@@ -37,12 +39,13 @@ final class Trainee {
 
   /// - Parameter sites: the places of the job's sites among the tensors of a window.
   init(
-    job: TrainingJob, state: TrainingState, log: MetricsLog, inputs: [Int], targets: [Int], used: Int = 0,
-    sums: MetricsSums = MetricsSums()
+    job: TrainingJob, state: TrainingState, log: MetricsLog?, reducer: any StepReducer, inputs: [Int], targets: [Int],
+    used: Int = 0, sums: MetricsSums = MetricsSums()
   ) {
     self.job = job
     self.state = state
     self.log = log
+    self.reducer = reducer
     self.inputs = inputs
     self.targets = targets
     self.used = used
@@ -85,7 +88,7 @@ final class Trainee {
   ) throws -> (StepReport, MetricsLine?) {
     let settings = settings
     let report = try state.step(
-      batch(window, used, backend: backend), settings, loss: recipe.endToEnd == nil ? nil : loss)
+      batch(window, used, backend: backend), settings, reducer: reducer, loss: recipe.endToEnd == nil ? nil : loss)
     try check(report, settings)
     used += 1
     sums.steps += 1

@@ -1,4 +1,5 @@
 import Checkpoints
+import Collectives
 import Dictionaries
 import Foundation
 import Sites
@@ -9,13 +10,16 @@ struct TrainingReport {
   let trained: [TrainedDictionary]
   let folder: URL
 
-  /// Whether `folder` holds a finished run.
+  /// Whether there is something to train; says so where `folder` holds a finished run. All ranks call it.
   /// - Throws: `RunError.occupied` when it does and was not said to be taken up.
-  static func isFinished(_ folder: URL, resumes: Bool) throws -> Bool {
+  static func isToDo(_ folder: URL, resumes: Bool, _ ranks: any Communicator) throws -> Bool {
     func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: folder.appending(path: name).path) }
-    guard !exists("checkpoint"), exists("training.json") || exists("suite.json") else { return false }
-    guard resumes else { throw RunError.occupied(path: folder.path) }
-    return true
+    return try ranks.fromRoot {
+      guard !exists("checkpoint"), exists("training.json") || exists("suite.json") else { return true }
+      guard resumes else { throw RunError.occupied(path: folder.path) }
+      try StandardOutput.line("\(folder.path) is finished")
+      return false
+    }
   }
 
   func show(json: Bool) throws {

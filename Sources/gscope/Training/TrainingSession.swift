@@ -1,5 +1,6 @@
 import Activations
 import Checkpoints
+import Collectives
 import Dictionaries
 import Foundation
 import Gemma
@@ -24,26 +25,36 @@ struct TrainingSession {
   let isCompact: Bool
   /// The recipe's file, for errors and for paths in it.
   let recipeURL: URL
+  let ranks: any Communicator
 
-  /// Trains, measures and writes all dictionaries.
-  func run() throws -> [TrainedDictionary] {
-    let texts = try TrainingTexts(options)
+  /// Trains, measures and writes all dictionaries. Nil on ranks other than the root.
+  func run() throws -> [TrainedDictionary]? {
     let view = TrainingView()
-    let source = try source(texts, view: view)
-    let identity = RunIdentity(
-      version: Gscope.version, modelName: opened.name,
-      modelSHA256: try opened.weightHash(),
-      corpus: options.store ?? options.corpus.joined(separator: " "), corpusSHA256: try corpusHash(texts))
+    let texts = try ranks.together { try TrainingTexts(options) }
+    let source = try ranks.together { try self.source(texts, view: view) }
+    let jobs = try ranks.together { try items.map(job) }
+    let identity = try ranks.fromRoot {
+      RunIdentity(
+        version: Gscope.version, modelName: opened.name,
+        modelSHA256: try opened.weightHash(),
+        corpus: options.store ?? options.corpus.joined(separator: " "), corpusSHA256: try corpusHash(texts))
+    }
     let run = try TrainingRun(
-      try items.map(job), source: source, folder: options.folder, identity: identity, backend: opened.backend,
-      options: options.runOptions, resumes: options.resume)
+      jobs, source: source, folder: options.folder, identity: identity, backend: opened.backend,
+      options: options.runOptions, resumes: options.resume, communicator: ranks)
     for item in items {
       if let warning = item.recipe.tooShort { Diagnostics.log.warning("\(item.name): \(warning)") }
     }
     if run.steps.done > 0 { Diagnostics.message("going on after step \(run.steps.done) of \(run.steps.total)") }
     try train(run, view: view)
+    if ranks.isRoot {
+      let (source, training) = run.seconds
+      Diagnostics.message(
+        "\(options.store == nil ? "the model's pass" : "reading") took \(Format.duration(source)), "
+          + "training \(Format.duration(training))")
+    }
     let trained = try TrainingResults(session: self, run: run, texts: texts).write()
-    if options.plot {
+    if options.plot, ranks.isRoot {
       let plots = try TrainingPlots(items.map { ($0.name, $0.folder.appending(path: "metrics.jsonl")) })
       try plots.write(to: options.folder.appending(path: "plots"))
     }
@@ -52,7 +63,7 @@ struct TrainingSession {
 
   private func train(_ run: TrainingRun, view: TrainingView) throws {
     do {
-      try run.train(check: Interruption.check, report: view.show)
+      try run.train(check: { try Ranks.check(ranks) }, report: { if ranks.isRoot { view.show($0) } })
     } catch let error as CommandError {
       if case .interrupted = error {
         let (done, total) = run.steps
@@ -91,7 +102,7 @@ struct TrainingSession {
     if recipe.endToEnd != nil { return try sequenceSource(texts, recipe) }
     if let store = options.store {
       let store = try ActivationStore(contentsOf: URL(filePath: store))
-      return try StoreActivationSource(store, sites: sites, window: window)
+      return try StoreActivationSource(store, sites: sites, window: window, communicator: ranks)
     }
     return try modelSource(texts, sites: sites, window: window) {
       view.waiting("the model reads the next \(Format.grouped(recipe.window)) tokens …")
@@ -106,7 +117,7 @@ struct TrainingSession {
     let filter = normFilter.map { HarvestOptions.NormFilter(site: $0.site, factor: $0.factor) }
     return try ModelActivationSource(
       opened.model, tokenizer: opened.tokenizer.required(), corpus: corpus, sites: sites,
-      options: HarvestOptions(packing: packing, normFilter: filter), window: window
+      options: HarvestOptions(packing: packing, normFilter: filter), window: window, communicator: ranks
     ) {
       try Interruption.check()
       waiting()
@@ -123,6 +134,10 @@ struct TrainingSession {
       throw RecipeError.value(
         path: recipeURL.path, key: "end_to_end",
         reason: "needs whole sequences of text: give --corpus, not --store, which has activations one by one")
+    }
+    guard ranks.count == 1 else {
+      throw RecipeError.value(
+        path: recipeURL.path, key: "end_to_end", reason: "runs in one process, here there are \(ranks.count) ranks")
     }
     return try SequenceSource(
       opened.model, tokenizer: opened.tokenizer.required(), corpus: corpus,

@@ -18,8 +18,7 @@ final class TrainingView {
     Progress.show(text)
   }
 
-  func show(_ progress: TrainingProgress) throws {
-    try Interruption.check()
+  func show(_ progress: TrainingProgress) {
     let isLast = progress.stepsDone == progress.stepsInAll
     if firstStep == nil {
       firstStep = progress.stepsDone
