@@ -27,7 +27,8 @@ from pathlib import Path
 SITE, WIDTH, BATCH, L0, WINDOW = "resid_post.9", 4096, 1024, 60, 65_536
 TOOLS, OBJECTIVES, SEEDS = ("gscope", "saelens", "dictionary_learning"), ("batchtopk", "jumprelu"), (0, 1, 2)
 RATES = (5e-4, 1e-3, 2e-3)
-# Coefficient of the sparsity loss (each tool's own formula) and bandwidth: found by `try` so that L0 comes out near 60.
+# Coefficient of the sparsity loss (each tool's own formula) and bandwidth, to be found by `try` so that L0 comes out near 60.
+# gscope's are those of its recipe; the peers' are first guesses, not tried beyond twenty steps.
 PLAN = {
     ("gscope", "jumprelu"): {"coefficient": 0.03, "bandwidth": 0.01},
     ("saelens", "jumprelu"): {"coefficient": 0.03, "bandwidth": 0.01},
