@@ -1,4 +1,4 @@
-"""Trains the same dictionary with gscope, SAELens and dictionary_learning on the same stored activations and compares them.
+"""Trains the same dictionary with gscope, SAELens and dictionary_learning on the same activations and compares them.
 
     gscope harvest --site resid_post.9 --norm-filter 6 … --output acts       # and the same of held-out text: acts-heldout
     python Tools/compare_training.py tune --store acts --heldout acts-heldout --results DIR --gscope gscope --model M.gguf
@@ -27,7 +27,8 @@ from pathlib import Path
 SITE, WIDTH, BATCH, L0, WINDOW = "resid_post.9", 4096, 1024, 60, 65_536
 TOOLS, OBJECTIVES, SEEDS = ("gscope", "saelens", "dictionary_learning"), ("batchtopk", "jumprelu"), (0, 1, 2)
 RATES = (5e-4, 1e-3, 2e-3)
-# Coefficient of the sparsity loss (each tool's own formula) and bandwidth: found by `try` so that L0 comes out near 60.
+# Coefficient of the sparsity loss (each tool's own formula) and bandwidth; `try` finds those with an L0 near 60.
+# gscope's are those of its recipe; the peers' are first guesses, not tried beyond twenty steps.
 PLAN = {
     ("gscope", "jumprelu"): {"coefficient": 0.03, "bandwidth": 0.01},
     ("saelens", "jumprelu"): {"coefficient": 0.03, "bandwidth": 0.01},
@@ -52,7 +53,7 @@ def recipe(job: dict) -> dict:
 
 
 def in_gscope(options, job: dict, folder: Path) -> dict:
-    """One run of the executable; its time is that of the whole process, loading and saving included, so it never resumes."""
+    """One run of the executable; its time is the whole process's, loading and saving included: it never resumes."""
     shutil.rmtree(folder / "out", ignore_errors=True)
     (folder / "recipe.json").write_text(json.dumps(recipe(job), indent=1))
     command = [
@@ -67,7 +68,8 @@ def in_gscope(options, job: dict, folder: Path) -> dict:
 def in_python(options, job: dict, folder: Path) -> dict:
     """One run of another tool in a process of its own; its time is that of the training loop, batches included."""
     (folder / "job.json").write_text(json.dumps(job))
-    command = [sys.executable, __file__, "here", "--store", options.store, "--results", folder, "--threads", options.threads]
+    command = [sys.executable, __file__, "here", "--store", options.store, "--results", folder,
+               "--threads", options.threads]  # fmt: skip
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     used = timed_process(command, folder, dict.fromkeys(names, str(options.threads)))
     return used | json.loads((folder / "used.json").read_text())
@@ -114,7 +116,8 @@ def here(options) -> None:
             "version": version(job["tool"]), "details": trainer.details}  # fmt: skip
     if job["action"] == "time":
         first, last = moments[-TIMED_STEPS - 1], moments[-1]
-        used |= {"step_seconds": (last[0] - first[0]) / TIMED_STEPS, "step_cpu_seconds": (last[1] - first[1]) / TIMED_STEPS}
+        used |= {"step_seconds": (last[0] - first[0]) / TIMED_STEPS,
+                 "step_cpu_seconds": (last[1] - first[1]) / TIMED_STEPS}  # fmt: skip
     else:
         (options.results / "out").mkdir(exist_ok=True)
         save_file(unscaled(trainer.weights(), store.scale), options.results / "out" / "params.safetensors")
