@@ -20,6 +20,8 @@ final class StepMemory {
   /// [groups, tokens].
   let squares: HostArray<Float>
   let auxSquares: HostArray<Float>
+  /// Of the batch.
+  var outliers: [Outlier] = []
 
   init(_ shape: TrainingShape, groups: Int, hasAux: Bool, keepsResidual: Bool, tokens: Int) throws {
     self.tokens = tokens

@@ -98,18 +98,22 @@ struct TrainingStep {
         columns: first..<first + shape.outputWidth)
     }
     memory.squares.fill(0)
-    var variance = 0.0
+    memory.outliers = try findOutliers()
+    var (variance, squaredErrors) = (0.0, 0.0)
     for (write, target) in batch.targets.enumerated() {
       let columns = write * shape.outputWidth..<(write + 1) * shape.outputWidth
       let scale = 1 / state.normalisation.targets[write]
       guard let host = target.hostBytes?.baseAddress else { throw TrainingError.backend("another device's memory") }
       let values = host.assumingMemoryBound(to: Float.self)
+      let before = squares(of: memory.outliers, at: write)
       ops.errors(
         TrainingErrors(
           planes: memory.planes, columns: columns, target: values, targetStride: shape.outputWidth, targetScale: scale,
           bias: UnsafePointer(state.decoderBias.value.pointer + columns.lowerBound),
           weights: state.prefixes.map(\.weight), scale: 2 / Float(tokens), squares: memory.squares,
           residual: memory.residual))
+      squaredErrors += lightenSquares(memory.outliers, at: write, before: before)
+      scale(memory.planes, memory.outliers, at: write) { $0 }
       let (sums, squares) = ops.columnSums(
         values, rows: tokens, columns: shape.outputWidth, stride: shape.outputWidth)
       for (sum, square) in zip(sums, squares) {
@@ -120,12 +124,14 @@ struct TrainingStep {
       let row = UnsafeBufferPointer(rebasing: memory.squares.buffer[group * tokens..<(group + 1) * tokens])
       return row.reduce(0.0) { $0 + Double($1) } / Double(tokens)
     }
+    // What the weights of outliers took away is variance that was not explained all the same.
+    squaredErrors += (prefixLosses.last ?? 0) * Double(tokens)
     let weighted = zip(prefixLosses, state.prefixes).reduce(0.0) { $0 + $1.0 * Double($1.1.weight) }
     let reconstruction = prefixLosses.last ?? 0
     let (l0, sparsity) = try sparsityTerm()
     return StepReport(
       step: state.steps, loss: weighted, reconstruction: reconstruction, prefixLosses: prefixLosses,
-      fvu: reconstruction * Double(tokens) / variance, l0: l0, sparsityLoss: sparsity, frequencyLoss: 0, auxLoss: 0,
+      fvu: squaredErrors / variance, l0: l0, sparsityLoss: sparsity, frequencyLoss: 0, auxLoss: 0,
       kl: nil, deadShare: 0, smallestSelected: nil, pairs: 0, gradientNorm: 0)
   }
 

@@ -61,6 +61,7 @@ extension Recipe {
       auxK.features = try part.integer("features", in: 1...(1 << 20)) ?? auxK.features
       self.auxK = auxK
     }
+    normLimit = try object.number("norm_limit", in: 1...1e6)
   }
 
   private mutating func readOptimiser(_ object: RecipeObject) throws {

@@ -149,6 +149,8 @@ public struct Recipe: Equatable, Sendable {
   public var frequency = FrequencyPenalty()
   public var matryoshka: Matryoshka
   public var auxK: AuxK?
+  /// Errors at targets longer than so many times the median length weigh as if they were of that length.
+  public var normLimit: Double?
   /// A feature is dead when it has not fired on so many tokens.
   public var deadAfter = 1_000_000
 
@@ -190,6 +192,7 @@ extension Recipe: Encodable {
     case endToEnd = "end_to_end"
     case learningRate = "learning_rate"
     case deadAfter = "dead_after"
+    case normLimit = "norm_limit"
     case normFilter = "norm_filter"
   }
 
@@ -214,6 +217,7 @@ extension Recipe: Encodable {
     }
     try container.encode(matryoshka, forKey: .matryoshka)
     try container.encodeIfPresent(auxK, forKey: .auxK)
+    try container.encodeIfPresent(normLimit, forKey: .normLimit)
     try container.encode(learningRate, forKey: .learningRate)
     try container.encode(schedule, forKey: .schedule)
     try container.encode(adam, forKey: .adam)
@@ -233,8 +237,8 @@ extension Recipe: Encodable {
 
   static let keys = [
     "schema", "name", "kind", "reads", "writes", "width", "affine", "objective", "l0", "initial_l0", "l0_decay",
-    "bandwidth", "sparsity", "frequency", "matryoshka", "auxk", "learning_rate", "schedule", "adam", "batch", "tokens",
-    "repeats", "dead_after", "initialisation", "threshold", "start", "end_to_end", "seed", "context", "window",
+    "bandwidth", "sparsity", "frequency", "matryoshka", "auxk", "norm_limit", "learning_rate", "schedule", "adam", "batch",
+    "tokens", "repeats", "dead_after", "initialisation", "threshold", "start", "end_to_end", "seed", "context", "window",
     "norm_filter",
   ]
 }

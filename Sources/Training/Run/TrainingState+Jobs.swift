@@ -25,7 +25,8 @@ extension TrainingState {
       try indices.map { try window.rows(0..<min(count, window.count), of: $0, pass: 0, backend: backend) }
     }
     let scales = try Normalisation(
-      measuring: rows(inputs, window.count), targets: rows(job.shape.kind == .sae ? inputs : targets, window.count))
+      measuring: rows(inputs, window.count), targets: rows(job.shape.kind == .sae ? inputs : targets, window.count),
+      limit: recipe.normLimit.map(Float.init))
     try self.init(job, normalisation: scales, shard: shard, backend: backend)
     if let start = job.start {
       try unfold(start)
@@ -57,6 +58,6 @@ extension Recipe {
       prefixes: zip(matryoshka.prefixes, matryoshka.weights).map { .init(size: $0, weight: Float($1)) },
       frequencyScale: Float(frequency.scale),
       auxK: auxK.map { .init(k: $0.features, coefficient: Float($0.coefficient), deadAfterTokens: deadAfter) },
-      thresholdMomentum: Float(threshold.momentum), deadAfterTokens: deadAfter)
+      normLimit: normLimit.map(Float.init), thresholdMomentum: Float(threshold.momentum), deadAfterTokens: deadAfter)
   }
 }

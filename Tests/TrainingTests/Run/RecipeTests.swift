@@ -99,6 +99,7 @@ import Training
     recipe.matryoshka = .init(prefixes: [random.int(1...2000), 2048], weights: [0.25, Double(abs(random.float()))])
     recipe.auxK = seed % 2 == 0 ? nil : .init(coefficient: Double(abs(random.float())), features: random.int(1...2048))
     recipe.normFilter = seed % 3 == 0 ? nil : 6.5
+    recipe.normLimit = seed % 2 == 0 ? nil : 6
     recipe.initialL0 = seed % 5 == 0 ? nil : 300
     recipe.l0Decay = seed % 5 == 0 ? .none : .share(0.25)
     recipe.tokens = random.int(4096...1_000_000_000)
