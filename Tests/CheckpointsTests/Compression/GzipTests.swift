@@ -41,9 +41,8 @@ import Testing
       if size > 1000 { #expect(packed.count < size * 4 / 5) }
       let whole = try GzipReader.unpack(.copying(packed), path: "x.gz")
       #expect(Array(whole.bytes) == bytes)
-      #expect(throws: size > 0 ? CheckpointError.self : nil) {
-        try GzipReader.unpack(.copying(packed), path: "x.gz", limit: size - 1)
-      }
+      guard size > 0 else { continue }
+      #expect(throws: CheckpointError.self) { try GzipReader.unpack(.copying(packed), path: "x.gz", limit: size - 1) }
     }
   }
 
