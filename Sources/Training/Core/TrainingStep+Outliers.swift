@@ -22,7 +22,7 @@ extension TrainingStep {
   }
 
   /// Multiplies what planes hold for outliers at `write`; all writes when nil.
-  func scale(_ planes: TrainingPlanes, _ outliers: [Outlier], at write: Int? = nil, by factor: (Float) -> Float) {
+  func multiply(_ planes: TrainingPlanes, _ outliers: [Outlier], at write: Int? = nil, by factor: (Float) -> Float) {
     for outlier in outliers where write == nil || outlier.write == write {
       let value = factor(outlier.weight)
       for group in 0..<planes.groups {

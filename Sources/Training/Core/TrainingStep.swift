@@ -113,7 +113,7 @@ struct TrainingStep {
           weights: state.prefixes.map(\.weight), scale: 2 / Float(tokens), squares: memory.squares,
           residual: memory.residual))
       squaredErrors += lightenSquares(memory.outliers, at: write, before: before)
-      scale(memory.planes, memory.outliers, at: write) { $0 }
+      multiply(memory.planes, memory.outliers, at: write) { $0 }
       let (sums, squares) = ops.columnSums(
         values, rows: tokens, columns: shape.outputWidth, stride: shape.outputWidth)
       for (sum, square) in zip(sums, squares) {
