@@ -68,8 +68,8 @@ import Training
   /// The density decides.
   @Test func sparseCodesStayPairs() throws {
     var random = SeededRandom(seed: 4)
-    let shape = try TrainingShape(kind: .sae, width: 64, inputWidth: 16, outputWidth: 16)
-    let batch = TrainingBatch(sae: try Tensor(random.floats(50 * 16), shape: [50, 16]))
+    let shape = try TrainingShape(kind: .sae, width: 64, inputWidth: 41, outputWidth: 41)
+    let batch = TrainingBatch(sae: try Tensor(random.floats(50 * 41), shape: [50, 41]))
     func gradients(_ l0: Float, _ denseAbove: Double?) throws -> [String: [Float]] {
       let state = try TrainingState(
         shape: shape, objective: TrainingObjective(activation: .jumpReLU), normalisation: .none(shape),
