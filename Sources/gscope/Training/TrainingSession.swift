@@ -50,8 +50,8 @@ struct TrainingSession {
     if ranks.isRoot {
       let (source, training) = run.seconds
       Diagnostics.message(
-        "\(options.store == nil ? "the model's pass" : "reading") took \(Format.duration(source)), "
-          + "training \(Format.duration(training))")
+        "the steps took \(Format.duration(training)), \(options.store == nil ? "the model's pass" : "reading") "
+          + Format.duration(source))
     }
     let trained = try TrainingResults(session: self, run: run, texts: texts).write()
     if options.plot, ranks.isRoot {
