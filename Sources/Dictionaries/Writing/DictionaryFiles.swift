@@ -24,7 +24,8 @@ struct DictionaryFiles {
   /// Weight files by name; called for one after another.
   var weights: [(name: String, tensors: () throws -> [Named])]
 
-  /// - Parameter replacing: whether files of these names may be in the folder already.
+  /// - Parameter replacing: whether files of these names may be in the folder already; what a killed process left of
+  ///   some is then removed.
   /// - Throws: `CheckpointError.unwritable`; what `weights` throws.
   func write(to folder: URL, replacing: Bool) throws {
     if AtomicFolder.isFree(folder) {
@@ -38,6 +39,7 @@ struct DictionaryFiles {
         throw CheckpointError.unwritable(file: folder.appending(path: name).path, reason: "it exists already")
       }
     }
+    if replacing { AtomicFile.removeLeftovers(in: folder) }
     try place(in: folder)
   }
 

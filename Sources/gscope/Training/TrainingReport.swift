@@ -13,8 +13,12 @@ struct TrainingReport {
   /// - Throws: `RunError.occupied` when it does and was not said to be taken up.
   static func isFinished(_ folder: URL, resumes: Bool) throws -> Bool {
     func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: folder.appending(path: name).path) }
-    guard !exists("checkpoint"), exists("training.json") || exists("suite.json") else { return false }
+    guard !exists("checkpoint/manifest.json"), exists("training.json") || exists("suite.json") else { return false }
     guard resumes else { throw RunError.occupied(path: folder.path) }
+    // A kill may have come while these were removed.
+    if let lock = try? RunLock(folder) {
+      withExtendedLifetime(lock) { try? FileManager.default.removeItem(at: folder.appending(path: "checkpoint")) }
+    }
     return true
   }
 
