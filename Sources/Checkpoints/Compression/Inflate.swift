@@ -262,6 +262,7 @@ private enum FixedCodes {
   static let distances = code([UInt8](repeating: 5, count: 32))
 
   private static func code(_ lengths: [UInt8]) -> HuffmanCode {
+    // No input comes here: the lengths are the two constants above, whose codes every test of a fixed block makes.
     guard let code = HuffmanCode(lengths, allowsPartial: false) else {
       preconditionFailure("the fixed codes of RFC 1951 are complete")
     }
