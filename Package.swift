@@ -25,14 +25,15 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 var targets: [Target] = [
   .target(name: "CKernels", publicHeadersPath: "include", cSettings: [.headerSearchPath(".")]),
   library("Tensors", ["CKernels"]),
-  library("Checkpoints", ["Tensors"]),
+  .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+  library("Checkpoints", ["CZlib", "Tensors"]),
   library("Tokenization", ["Tensors", "Checkpoints"]),
   library("Sites", []),
   library("Dictionaries", ["Tensors", "Checkpoints", "Sites"]),
   library("Gemma", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries"]),
-  library("Activations", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma"]),
   .target(name: "CMPI", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
   library("Collectives", ["CMPI"]),
+  library("Activations", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Collectives"]),
   library(
     "Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives"]),
   .executableTarget(
@@ -60,11 +61,15 @@ var targets: [Target] = [
   tests("SitesTests", ["Sites"]),
   tests("DictionariesTests", ["Tensors", "Checkpoints", "Sites", "Dictionaries"]),
   tests("GemmaTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"]),
-  tests("ActivationsTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Activations"]),
   tests("CollectivesTests", ["Collectives"]),
   tests(
+    "ActivationsTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Collectives", "Activations"]),
+  tests(
     "TrainingTests",
-    ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives", "Training"]),
+    [
+      "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives",
+      "Training",
+    ]),
   tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma"]),
 ]
 
@@ -92,7 +97,8 @@ let package = Package(
     .library(
       name: "GemmaScope",
       targets: [
-        "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Training",
+        "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Collectives", "Activations",
+        "Training",
       ]),
   ],
   dependencies: [

@@ -80,10 +80,9 @@ def comparisons(options, text: Path) -> list[Comparison]:
         Comparison("tokenise English, one thread", "MB/s", tokenise, "mbytes_per_second",
                    [("tokenizers", "tokenise, 1 thread", "tokenizers", None)], limit=20),
         Comparison("train step JumpReLU, 16k, batch 4,096, L0 60", "s", ["train"], "seconds_per_step",
-                   [("torch_train", "train step JumpReLU 16k", "PyTorch dense", 6.0)], lower_is_better=True),
+                   training_peers("JumpReLU"), lower_is_better=True),
         Comparison("train step BatchTopK, 16k, batch 4,096, L0 60", "s", ["train", "--batch-top-k"],
-                   "seconds_per_step",
-                   [("torch_train", "train step BatchTopK 16k", "PyTorch dense", 6.0)], lower_is_better=True),
+                   "seconds_per_step", training_peers("BatchTopK"), lower_is_better=True),
     ]  # fmt: skip
     if options.hf_bf16:
         bf16 = ["--model", str(options.hf_bf16)]
@@ -97,6 +96,12 @@ def comparisons(options, text: Path) -> list[Comparison]:
                        "gbytes_per_second", [(*memory, 0.7)]),
         ]  # fmt: skip
     return [row for row in rows if not options.only or options.only in row.label]
+
+
+def training_peers(objective: str) -> list[tuple[str, str, str, float | None]]:
+    name = f"train step {objective} 16k"
+    return [("torch_train", name, "PyTorch dense", 6.0), ("saelens_train", name, "SAELens", 6.0),
+            ("dictionary_learning_train", name, "dictionary_learning", None)]  # fmt: skip
 
 
 def first_token(source: str, model: list[str], peers: list) -> list[Comparison]:

@@ -291,6 +291,42 @@ def torch_train(options):
                  repeated(lambda: step(batch_top_k), options, rate=False))
 
 
+def trainer_steps(tool: str, name: str, options):
+    """Steps of another tool's own trainer on the same noise, for both objectives; the first step is the warm-up."""
+    import torch
+    from training_peers import TRAINERS, Settings
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(4)
+    x = (torch.rand(TRAIN_BATCH, MODEL_WIDTH) * 2 - 1) * (3 / MODEL_WIDTH) ** 0.5
+    for objective, label in [("jumprelu", "JumpReLU"), ("batchtopk", "BatchTopK")]:
+        settings = Settings(objective, SAE_WIDTH, TRAIN_BATCH, options.repeats + 1, 1e-6, 1, SAE_L0, MODEL_WIDTH,
+                            coefficient=0.001, bandwidth=0.001)  # fmt: skip
+        trainer = TRAINERS[tool](settings)
+        moments = []
+
+        def batches():
+            while True:
+                moments.append(time.perf_counter())
+                yield x
+
+        trainer.fit(batches())
+        moments = moments[: settings.steps] + [time.perf_counter()]
+        seconds = [after - before for before, after in zip(moments[1:], moments[2:])]
+        yield result(f"train step {label} 16k", name, "s", seconds)
+        del trainer
+
+
+@benchmark
+def saelens_train(options):
+    yield from trainer_steps("saelens", "SAELens", options)
+
+
+@benchmark
+def dictionary_learning_train(options):
+    yield from trainer_steps("dictionary_learning", "dictionary_learning", options)
+
+
 def random_matrices(rows: int, inner: int, columns: int):
     import numpy as np
 

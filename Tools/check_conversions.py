@@ -13,6 +13,7 @@ Exit status 1 when a difference exceeds --tolerance.
 """
 
 import argparse
+import gzip
 import json
 import pathlib
 import subprocess
@@ -21,7 +22,7 @@ import tempfile
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load, load_file, save_file
 
 
 def write(folder, kind, d, features, layers=1, affine=False, seed=0, layer=4, site="output"):
@@ -142,9 +143,9 @@ def circuit_tracer(folder, original, x):
 
 def no_peer(folder, original, x):
     """The compact form, read by these few lines from its description."""
-    files = sorted(folder.glob("params*.safetensors"), key=lambda f: int("".join(filter(str.isdigit, f.stem)) or 0))
+    files = sorted(folder.glob("params*.safetensors.gz"), key=lambda f: int("".join(filter(str.isdigit, f.stem)) or 0))
     for i, file in enumerate(files):
-        tensors = {k: v.astype(np.float64) for k, v in load_file(str(file)).items()}
+        tensors = {k: v.astype(np.float64) for k, v in load(gzip.decompress(file.read_bytes())).items()}
         layer = original.layers[i]
         layer["w_enc"] = (tensors["w_enc_rows"] * tensors["w_enc_scale"][:, None]).T
         rows = tensors["w_dec_rows"] * tensors["w_dec_scale"][..., None]

@@ -139,6 +139,7 @@ class Twin:
         for size, weight in self.prefixes:
             errors = base + decode(active, 0, size) - y
             loss = loss + weight * errors.square().sum(1).mean()
+        loss = self.blend(loss, errors + y)
         parts["reconstruction"] = errors.square().sum(1).mean()
         parts["fvu"] = errors.square().sum() / (y - y.mean(0)).square().sum()
         l0 = sum(g.sum(1) for g in gate)
@@ -156,6 +157,10 @@ class Twin:
             loss = loss + c["aux_coefficient"] * (aux + errors.detach()).square().sum(1).mean()
         self.fired = [g.detach().any(0) for g in gate]
         return loss, parts
+
+    def blend(self, mse, reconstruction):
+        """Where end-to-end training puts in the model's own loss."""
+        return mse
 
     def project(self):
         for name, value in self.p.items():
@@ -236,5 +241,6 @@ def make(name, c):
     print(name, f"seed {seed}, margin {margin:.1e}, loss {out['loss'].tolist()}")
 
 
-for name, case in CASES.items():
-    make(name, DEFAULTS | case)
+if __name__ == "__main__":
+    for name, case in CASES.items():
+        make(name, DEFAULTS | case)

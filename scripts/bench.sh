@@ -7,6 +7,9 @@ source "$(dirname "$0")/common.sh"
 need_packages libopenblas0-pthread g++ cmake
 need_python Tools/requirements.txt
 need_python Tools/requirements-peers.txt
+need_python Tools/requirements-training-peers.txt
+# Without what it asks for: see the requirements.
+.venv/bin/python -m pip show -qq dictionary-learning || .venv/bin/python -m pip install -q --no-deps dictionary-learning==0.1.0
 scripts/fetch-model.sh
 gguf=${GSCOPE_MODEL:-models/gemma-3-270m-q4_k_m.gguf}
 if [ ! -e .cache/hf-fp32/config.json ] || [ ! -e .cache/hf-bf16/config.json ]; then

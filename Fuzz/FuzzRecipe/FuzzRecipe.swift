@@ -30,7 +30,7 @@ private func check(_ recipe: Recipe) throws {
     again.matryoshka == recipe.matryoshka, again.learningRates == recipe.learningRates
   else { fatalError("reads back otherwise: \(String(decoding: saved, as: UTF8.self))") }
   for step in [0, recipe.steps / 2, recipe.steps - 1] {
-    let values = [recipe.learningRates[step], recipe.sparsities[step], recipe.targetL0s[step]]
+    let values = [recipe.learningRates(step), recipe.sparsities(step), recipe.targetL0s(step)]
     guard values.allSatisfy(\.isFinite) else { fatalError("\(values) at step \(step)") }
   }
 }

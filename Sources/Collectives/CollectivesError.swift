@@ -12,6 +12,8 @@ public enum CollectivesError: Error, Equatable, Sendable, CustomStringConvertibl
   case lostRank(operation: String, rank: Int, lost: [Int], count: Int)
   /// This rank was told to stop while it waited for the others.
   case stopped(operation: String, rank: Int, count: Int)
+  /// Something failed on a rank (on all of them alike: nil), and all ranks stop at the same point.
+  case failed(rank: Int?, count: Int, reason: String)
   /// Ranks that disagree about what they exchange.
   case mismatch(operation: String, rank: Int, expected: String, found: String)
 
@@ -29,6 +31,7 @@ public enum CollectivesError: Error, Equatable, Sendable, CustomStringConvertibl
       "lost \(Self.list(lost)) of \(count) (seen by rank \(rank) in \(operation)); the job ends here"
     case .stopped(let operation, let rank, let count):
       "rank \(rank) of \(count) was told to stop while it waited for the others in \(operation)"
+    case .failed(let rank, let count, let reason): rank.map { "rank \($0) of \(count): \(reason)" } ?? reason
     case .mismatch(let operation, let rank, let expected, let found):
       "rank \(rank): \(operation): expected \(expected), found \(found)"
     }

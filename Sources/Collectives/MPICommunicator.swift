@@ -23,6 +23,8 @@ public final class MPICommunicator: Communicator {
   init(launcher: Launcher, environment: [String: String], isStopped: @escaping () -> Bool) throws {
     (mpi, library) = try Self.open(launcher.libraries(environment))
     self.isStopped = isStopped
+    // Open MPI yields within every test where ranks are more than cores; see `RankWait`.
+    setenv("OMPI_MCA_mpi_yield_when_idle", "0", 0)
     var message = [CChar](repeating: 0, count: 1024)
     guard gs_mpi_start(mpi, &message, message.count) == Int32(GS_MPI_OK) else {
       throw CollectivesError.start(library: library, reason: text(message))

@@ -12,18 +12,12 @@ struct RankNeighbours {
 
   /// Learns who is where; all ranks call it.
   init(_ communicator: any Communicator) throws {
-    let names = try communicator.allGather(Array(Self.host.utf8))
     let ids = try communicator.gatherOne(Int(getpid()))
-    processes = names.indices.filter { names[$0] == names[communicator.rank] }.map { ($0, pid_t(ids[$0])) }
+    processes = try communicator.ranksOnThisHost().map { ($0, pid_t(ids[$0])) }
     // Containers may give ranks of one host name process ids of their own, which say nothing here.
     if processes.contains(where: { !Self.isAlive($0.id) }) || Set(processes.map(\.id)).count < processes.count {
       processes = []
     }
-  }
-
-  private static var host: String {
-    let boot = (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? ""
-    return ProcessInfo.processInfo.hostName + "/" + boot
   }
 
   /// Ranks of this host that have ended.
@@ -40,5 +34,15 @@ struct RankNeighbours {
     // `pid (name) S …`; the name may hold anything.
     guard let end = status.lastIndex(of: ")") else { return true }
     return status[end...].dropFirst(2).first != "Z"
+  }
+}
+
+extension Communicator {
+  /// The ranks that run on this rank's host, itself included, ascending. All ranks call it.
+  /// - Throws: `CollectivesError`.
+  public func ranksOnThisHost() throws -> [Int] {
+    let boot = (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? ""
+    let names = try allGather(Array("\(ProcessInfo.processInfo.hostName)/\(boot)".utf8))
+    return names.indices.filter { names[$0] == names[rank] }
   }
 }

@@ -1,7 +1,8 @@
 import Foundation
 
-/// How a rank waits: at first without giving the core away, then yielding, then sleeping briefly, so that waiting ranks do
-/// not take cores from working ones.
+/// How a rank waits: a moment without giving the core away, then in short sleeps, so that waiting ranks do not take cores
+/// from working ones. It never yields: on a host with other work a yield gives up the core for many milliseconds, a sleep of
+/// microseconds does not.
 struct RankWait {
   private let start = now()
   private var polls = 0
@@ -14,9 +15,7 @@ struct RankWait {
   mutating func pause() -> Double? {
     polls += 1
     guard polls > 200 else { return nil }
-    sched_yield()
-    guard polls > 2000 else { return nil }
-    usleep(50)
+    usleep(20)
     let waited = Self.now() - start
     guard waited >= nextLook else { return nil }
     nextLook = waited + 0.1

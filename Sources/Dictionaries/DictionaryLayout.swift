@@ -39,17 +39,23 @@ struct DictionaryLayout {
       (format, files) = try Self.single(file: url, isCompact: configuration.isCompact)
     } else if let npz = Self.existing("params.npz", in: folder) {
       (format, files) = (.gemmaScope1, [npz])
+    } else if configuration.isCompact {
+      (format, files) = (.compact, try Self.layerFiles(in: folder, isPacked: Self.isPacked(folder)))
     } else {
-      (format, files) = (
-        configuration.isCompact ? .compact : .gemmaScope2, try Self.layerFiles(in: folder)
-      )
+      (format, files) = (.gemmaScope2, try Self.layerFiles(in: folder, isPacked: false))
     }
+  }
+
+  /// Whether a folder in the compact form has its files gzip'ed, as they are written, and not unpacked.
+  private static func isPacked(_ folder: URL) -> Bool {
+    existing("params.safetensors", in: folder) == nil && existing("params_layer_0.safetensors", in: folder) == nil
   }
 
   private static func single(file: URL, isCompact: Bool) throws -> (Format, [URL]) {
     switch file.pathExtension {
     case "npz": return (.gemmaScope1, [file])
     case "safetensors": return (isCompact ? .compact : .gemmaScope2, [file])
+    case "gz" where isCompact: return (.compact, [file])
     default:
       throw DictionaryError.file(path: file.path, reason: "is no dictionary: expected a folder, .npz or .safetensors")
     }
@@ -65,40 +71,40 @@ struct DictionaryLayout {
     return try readJSON(file, limit: mostConfigurationBytes) { try DictionaryConfiguration(json: $0, path: file.path) }
   }
 
-  private static func layerFiles(in folder: URL) throws -> [URL] {
-    let single = existing("params.safetensors", in: folder)
+  private static func layerFiles(in folder: URL, isPacked: Bool) throws -> [URL] {
+    let suffix = isPacked ? ".safetensors\(CompactForm.suffix)" : ".safetensors"
+    let single = existing("params\(suffix)", in: folder)
     let names: [String]
     do {
       names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
     } catch {
       throw DictionaryError.file(path: folder.path, reason: "cannot be listed")
     }
-    let numbers = Set(names.compactMap(layerNumber(ofFile:)))
+    let numbers = Set(names.compactMap { layerNumber(ofFile: $0, suffix: suffix) })
     if let single {
       guard numbers.isEmpty else {
-        throw DictionaryError.file(path: folder.path, reason: "holds both params.safetensors and params_layer files")
+        throw DictionaryError.file(path: folder.path, reason: "holds both params\(suffix) and params_layer files")
       }
       return [single]
     }
     guard let last = numbers.max() else {
       throw DictionaryError.file(
         path: folder.path,
-        reason: "is no dictionary: expected params.safetensors, params_layer_0.safetensors … or params.npz")
+        reason: "is no dictionary: expected params\(suffix), params_layer_0\(suffix) … or params.npz")
     }
     guard last < mostLayers else {
       throw DictionaryError.file(
-        path: folder.path, reason: "holds params_layer_\(last).safetensors; at most \(mostLayers) layers")
+        path: folder.path, reason: "holds params_layer_\(last)\(suffix); at most \(mostLayers) layers")
     }
     if let missing = (0...last).first(where: { !numbers.contains($0) }) {
       throw DictionaryError.file(
-        path: folder.path, reason: "params_layer_\(missing).safetensors is missing (files up to \(last) are there)")
+        path: folder.path, reason: "params_layer_\(missing)\(suffix) is missing (files up to \(last) are there)")
     }
-    return (0...last).map { folder.appending(path: "params_layer_\($0).safetensors") }
+    return (0...last).map { folder.appending(path: "params_layer_\($0)\(suffix)") }
   }
 
-  private static func layerNumber(ofFile name: String) -> Int? {
+  private static func layerNumber(ofFile name: String, suffix: String) -> Int? {
     let prefix = "params_layer_"
-    let suffix = ".safetensors"
     guard name.hasPrefix(prefix), name.hasSuffix(suffix), name.count > prefix.count + suffix.count else { return nil }
     let digits = name.dropFirst(prefix.count).dropLast(suffix.count)
     guard digits.allSatisfy({ ("0"..."9").contains($0) }) else { return nil }

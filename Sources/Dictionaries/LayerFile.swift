@@ -4,7 +4,7 @@ import Tensors
 
 /// One mapped weight file, whose pages can be fetched ahead and given back.
 struct LayerFile: Sendable {
-  /// Nil for an archive, whose members are unpacked into memory of their own.
+  /// Nil for an archive or a packed file, which are unpacked into memory of their own.
   private let mapping: MappedFile?
   let source: any TensorSource
 
@@ -21,8 +21,14 @@ struct LayerFile: Sendable {
       } catch TensorError.file(let path, let reason) {
         throw CheckpointError.unreadable(file: path, reason: reason)
       }
-      mapping = file
-      source = try SafetensorsFile(storage: HostStorage(mapping: file), path: url.path)
+      let storage = HostStorage(mapping: file)
+      if url.pathExtension == "gz" {
+        mapping = nil
+        source = try SafetensorsFile(storage: GzipReader.unpack(storage, path: url.path), path: url.path)
+      } else {
+        mapping = file
+        source = try SafetensorsFile(storage: storage, path: url.path)
+      }
     }
   }
 

@@ -12,6 +12,7 @@ struct TrainBench: ParsableCommand {
   @Option(help: "Length of an activation.") var d = 640
   @Option(help: "Features.") var width = 16_384
   @Option(help: "Active features per token.") var l0 = 60
+  @Option(help: "Share of active features above which steps are dense; 2: never.") var denseAbove: Double?
   @Flag(help: "BatchTopK in place of JumpReLU.") var batchTopK = false
 
   func run() throws {
@@ -20,6 +21,7 @@ struct TrainBench: ParsableCommand {
     let state = try TrainingState(
       shape: shape, objective: TrainingObjective(activation: batchTopK ? .batchTopK : .jumpReLU),
       normalisation: .none(shape), backend: backend)
+    if let denseAbove { state.denseAbove = denseAbove }
     try state.initialise(Initialisation(seed: 1, encoder: .decoder))
     // Uniform noise of unit mean square length.
     let scale = (3 / Float(d)).squareRoot()

@@ -35,6 +35,41 @@ import Testing
     #expect(same, "the same bits for any number of threads")
   }
 
+  @Test(arguments: shapes.filter { $0.gap == 0 } + [Shape(rows: 5, n: 30011)])
+  func divergenceMatchesTheReference(_ shape: Shape) throws {
+    var random = SeededRandom(seed: 73)
+    let (p, q) = (random.floats(shape.rows * shape.n, scale: 12), random.floats(shape.rows * shape.n, scale: 12))
+    func logs(_ x: [Float]) -> [[Double]] {
+      (0..<shape.rows).map { row in
+        let values = x[row * shape.n..<(row + 1) * shape.n]
+        let total = Self.logSumExp(values)
+        return values.map { Double($0) - total }
+      }
+    }
+    let (logP, logQ) = (logs(p), logs(q))
+    let expected = zip(logP, logQ).map { zip($0, $1).reduce(0) { $0 + exp($1.0) * ($1.0 - $1.1) } }
+    let gradient = zip(logP, logQ).flatMap { zip($0, $1).map { exp($1) - exp($0) } }
+    let (pSums, qSums) = (
+      (0..<shape.rows).map { Float(Self.logSumExp(p[$0 * shape.n..<($0 + 1) * shape.n])) },
+      (0..<shape.rows).map { Float(Self.logSumExp(q[$0 * shape.n..<($0 + 1) * shape.n])) }
+    )
+    let same = try KernelHarness.run { table, pool in
+      var (values, out) = ([Double](repeating: 9, count: shape.rows), q)
+      // In place, as the engine does it with a gradient that needs no memory of its own.
+      out.withUnsafeMutableBufferPointer {
+        table.divergence(
+          pool, Int64(shape.rows), Int64(shape.n), p, pSums, $0.baseAddress, qSums, &values, $0.baseAddress)
+      }
+      return [values.map(Float.init), out]
+    } check: { name, results in
+      for (value, wanted) in zip(results[0], expected) {
+        #expect(abs(Double(value) - wanted) < 1e-5 * max(wanted, 1), "\(name): \(value), \(wanted)")
+      }
+      #expect(zip(results[1], gradient).allSatisfy { abs(Double($0) - $1) < 1e-5 }, "\(name)")
+    }
+    #expect(same, "the same bits for any number of threads")
+  }
+
   @Test func logSumExpOfInfinitiesAndNaN() throws {
     let n = 20011
     var x = [Float](repeating: -.infinity, count: 4 * n)

@@ -66,26 +66,34 @@ struct CompactTests {
       let width = parameters.shape.width
       for feature in 0..<width {
         let (before, after) = (column(old.encoder, feature, width), column(new.encoder, feature, width))
-        let limit = before.map(abs).max().map { $0 / 253.9 } ?? 0
-        #expect(zip(before, after).allSatisfy { abs($0 - $1) <= limit })
+        #expect(zip(before, after).allSatisfy { abs($0 - $1) <= halfScale(before[...]) })
+        // What a transcoder reads on average is not known here: its rows are as fine as int8 can be.
+        if kind.kind == .transcoder || kind.kind == .clt {
+          let most = (before.map(abs).max() ?? 0) / 253.9
+          #expect(zip(before, after).allSatisfy { abs($0 - $1) <= most })
+        }
       }
-      #expect(zip(old.decoder, new.decoder).allSatisfy { abs($0 - $1) <= 1 / 253.9 })
-      #expect(zip(old.skip ?? [], new.skip ?? []).allSatisfy { abs($0 - $1) <= 1 / 253.9 })
+      let outputs = parameters.shape.outputWidth
+      for (before, after) in [(old.decoder, new.decoder), (old.skip ?? [], new.skip ?? [])] {
+        for start in stride(from: 0, to: before.count, by: outputs) {
+          let row = before[start..<start + outputs]
+          #expect(zip(row, after[start...]).allSatisfy { abs($0 - $1) <= halfScale(row) })
+        }
+      }
       #expect(old.threshold == new.threshold)
       // What b_dec has of the changed directions moves into the bias; transcoders read something else.
       #expect(
         zip(old.encoderBias, new.encoderBias).allSatisfy {
-          abs($0 - $1) <= (kind.kind == .sae || kind.kind == .crosscoder ? Float(parameters.shape.inputWidth) / 253 : 0)
+          abs($0 - $1) <= (kind.kind == .sae || kind.kind == .crosscoder ? Float(parameters.shape.inputWidth) / 17 : 0)
         })
       #expect(old.decoderBias == new.decoderBias)
     }
-    // A second time nothing is lost but the scales' last bit.
-    let second = folder.url.appending(path: "second")
-    try found.writeCompact(to: second)
-    let again = try DictionaryParameters(SparseDictionary(contentsOf: second, backend: NativeBackend(threads: 1)))
-    for (old, new) in zip(found.layers, again.layers) {
-      #expect(zip(old.encoder, new.encoder).allSatisfy { abs($0 - $1) <= 2e-7 * abs($0) })
-    }
+  }
+
+  /// Half of the largest scale that a row may get.
+  private func halfScale(_ row: ArraySlice<Float>) -> Float {
+    let squares = row.reduce(0) { $0 + $1 * $1 }
+    return 0.5001 * max((row.map(abs).max() ?? 0) / 127, (squares / Float(row.count)).squareRoot() / 9)
   }
 
   /// Activations as real ones are: a mean with a few huge coordinates, and three of 512 unit directions. The dictionary
@@ -121,7 +129,7 @@ struct CompactTests {
     let folder = try TemporaryDirectory()
     let backend = try NativeBackend(threads: 2)
     let input = try backend.tensor(x, shape: [tokens, d])
-    func figures(_ name: String, _ write: (URL) throws -> Void) throws -> (fvu: Double, code: [Float]) {
+    func measure(_ name: String, _ write: (URL) throws -> Void) throws -> (fvu: Double, code: [Float]) {
       let place = folder.url.appending(path: name)
       try write(place)
       let dictionary = try SparseDictionary(contentsOf: place, backend: backend)
@@ -130,11 +138,11 @@ struct CompactTests {
         dictionary.shape, code: code, targets: [input], outputs: outputs, rows: Array(0..<tokens))
       return (try #require(statistics.fvu), dense(code.layers[0], width: width))
     }
-    let plain = try figures("plain") { try parameters.write(to: $0) }
-    let compact = try figures("compact") {
+    let plain = try measure("plain") { try parameters.write(to: $0) }
+    let compact = try measure("compact") {
       try parameters.writeCompact(to: $0, inputMeans: [[Float](repeating: 0, count: d)])
     }
-    let corrected = try figures("corrected") { try parameters.writeCompact(to: $0) }
+    let corrected = try measure("corrected") { try parameters.writeCompact(to: $0) }
     func switched(_ code: [Float]) -> Double {
       let active = plain.code.count { $0 > 0 }
       return Double(zip(code, plain.code).count { ($0 > 0) != ($1 > 0) }) / Double(active)
@@ -144,14 +152,16 @@ struct CompactTests {
     }
     #expect(plain.fvu < 0.5)
     // The two huge coordinates shift every pre-activation unless the means are known.
-    #expect(switched(compact.code) < 0.1 && abs(compact.fvu - plain.fvu) < 0.02)
-    #expect(switched(corrected.code) < 0.01 && abs(corrected.fvu - plain.fvu) < 0.002)
+    let figures = "\(switched(compact.code)) \(compact.fvu), \(switched(corrected.code)) \(corrected.fvu), \(plain.fvu)"
+    // The two huge coordinates shift every pre-activation unless the means are known.
+    #expect(switched(compact.code) > 0.1 && compact.fvu > plain.fvu + 0.02, "\(figures)")
+    #expect(switched(corrected.code) < 0.03 && abs(corrected.fvu - plain.fvu) < 0.002, "\(figures)")
     #expect(error(corrected.code) < error(compact.code) / 5)
-    // The folders' sizes: a quarter.
-    let bytes = try ["plain", "compact"].map {
-      try Data(contentsOf: folder.url.appending(path: "\($0)/params.safetensors")).count
+    // The files' sizes: a sixth.
+    let bytes = try ["plain/params.safetensors", "compact/params.safetensors.gz"].map {
+      try Data(contentsOf: folder.url.appending(path: $0)).count
     }
-    #expect(Double(bytes[1]) < 0.29 * Double(bytes[0]))
+    #expect(Double(bytes[1]) < 0.19 * Double(bytes[0]))
     #expect(throws: DictionaryError.self) {
       try parameters.writeCompact(to: folder.url.appending(path: "bad"), inputMeans: [[1]])
     }
@@ -168,9 +178,53 @@ struct CompactTests {
       ]
       for j in row.indices { row[j] = numbers[i][j] }
     }
-    #expect(rows.values == [0, 0, 0, 0, 0, 0, 127, -127, 0, -127, 63, 0])
+    #expect(rows.values == [0, 0, 0, 0, 0, 0, 11, -11, 0, -14, 7, 0])
     #expect(rows.scales.allSatisfy { $0.isFinite && $0 >= 0 })
-    #expect(rows.row(3) == [-127, 63, 0])
+  }
+
+  @Test func aHugeCoordinateIsReached() {
+    let rows = QuantisedRows(count: 1, length: 640) { _, row in
+      for j in row.indices { row[j] = j == 7 ? -1000 : Float(j % 5) }
+    }
+    #expect(rows.values[7] == -127 && abs(rows.row(0)[7] + 1000) < 1e-3)
+  }
+
+  /// A folder whose files somebody unpacked is read all the same; a damaged or cut file is named.
+  @Test func packedAndUnpackedFiles() throws {
+    var random = SeededRandom(seed: 22)
+    let parameters = try RandomParameters.make(.init(kind: .crosscoder, isAffine: false), random: &random)
+    let folder = try TemporaryDirectory()
+    let (packed, plain) = (folder.url.appending(path: "packed"), folder.url.appending(path: "plain"))
+    try parameters.writeCompact(to: packed)
+    try FileManager.default.createDirectory(at: plain, withIntermediateDirectories: true)
+    try FileManager.default.copyItem(at: packed.appending(path: "config.json"), to: plain.appending(path: "config.json"))
+    for read in parameters.layers.indices {
+      let name = "params_layer_\(read).safetensors"
+      let bytes = try GzipReader.unpack(.mapped(packed.appending(path: name + ".gz")), path: name)
+      try Data(bytes.bytes).write(to: plain.appending(path: name))
+    }
+    let backend = try NativeBackend(threads: 1)
+    let found = try [packed, plain].map {
+      try DictionaryParameters(SparseDictionary(contentsOf: $0, backend: backend))
+    }
+    #expect(found[0].layers == found[1].layers)
+    let first = packed.appending(path: "params_layer_0.safetensors.gz")
+    var bytes = try Data(contentsOf: first)
+    bytes[bytes.count / 2] ^= 1
+    for broken in [bytes, bytes.prefix(bytes.count / 2), Data()] {
+      try broken.write(to: first)
+      #expect {
+        try SparseDictionary(contentsOf: packed, backend: backend)
+      } throws: {
+        "\($0)".contains("params_layer_0.safetensors.gz")
+      }
+    }
+    try FileManager.default.removeItem(at: packed.appending(path: "params_layer_1.safetensors.gz"))
+    #expect {
+      try SparseDictionary(contentsOf: packed, backend: backend)
+    } throws: {
+      "\($0)".contains("params_layer_1.safetensors.gz is missing")
+    }
   }
 
   @Test func faultsAreNamed() throws {
@@ -179,7 +233,8 @@ struct CompactTests {
     let folder = try TemporaryDirectory()
     let good = folder.url.appending(path: "good")
     try parameters.writeCompact(to: good)
-    let file = try SafetensorsFile(good.appending(path: "params.safetensors"))
+    let file = try SafetensorsFile(
+      storage: GzipReader.unpack(.mapped(good.appending(path: "params.safetensors.gz")), path: "good"), path: "good")
     let tensors = try Dictionary(uniqueKeysWithValues: file.names.map { ($0, try file.tensor($0)) })
     let config = try String(contentsOf: good.appending(path: "config.json"), encoding: .utf8)
     let backend = try NativeBackend(threads: 1)

@@ -115,6 +115,47 @@ import Testing
     }
   }
 
+  /// Puts values in the place of a site's own at all rows but the first.
+  private struct Splice: SiteVisitor {
+    let site: Site
+    let values: [Float]
+
+    func visits(_ site: Site) -> Bool { site == self.site }
+
+    func visit(_ site: Site, _ x: Tensor, rows: RowLayout) throws -> Tensor {
+      try Tensor(Array(try x.read().prefix(x.rowLength)) + values, shape: x.shape)
+    }
+  }
+
+  /// KL between the model as it is and with a site replaced, and its gradient at that site, wherever in a block it lies.
+  @Test(arguments: [Site.residPost(2), .mlpOut(3), .mlpIn(4), .attnOut(5)])
+  func divergencesEqualFiniteDifferences(site: Site) throws {
+    var random = SeededRandom(seed: 11)
+    let width = model.shape.width(of: site)
+    let rows = Array(1..<tokens.count)
+    let clean = try model.forward([tokens], capture: [site], logits: .residual)
+    let own = Array(try #require(clean.activations[site]).read().dropFirst(width))
+    let values = zip(own, random.floats(own.count)).map { $0 + 0.3 * $1 }
+    let direction = random.floats(own.count)
+    let residual = try #require(clean.residual)
+    func divergence(_ step: Float) throws -> (sum: Double, gradient: Tensor, recording: Recording) {
+      let splice = Splice(site: site, values: zip(values, direction).map { $0 + step * $1 })
+      let recording = try model.record(tokens, visitor: splice)
+      let changed = try #require(recording.finalResidual)
+      let (sum, gradient) = try model.divergence(of: changed, from: residual, rows: rows)
+      return (sum, gradient, recording)
+    }
+    let here = try divergence(0)
+    #expect(here.sum > 0.01)
+    let gradient = try model.gradient(throughFinalResidual: here.gradient, in: here.recording, at: site).read()
+    let predicted = zip(gradient.dropFirst(width), direction).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+    let step: Float = 1e-3
+    let measured = (try divergence(step).sum - divergence(-step).sum) / Double(2 * step)
+    #expect(abs(measured - predicted) <= 0.01 * max(abs(predicted), 0.1), "\(site): \(measured) vs \(predicted)")
+    let same = try model.record(tokens)
+    #expect(try model.divergence(of: #require(same.finalResidual), from: residual, rows: rows).sum.magnitude < 1e-4)
+  }
+
   @Test func nothingFlowsForwardOrPastTheCotangent() throws {
     let recording = try model.record(tokens)
     let gradients = try model.gradients(

@@ -62,4 +62,22 @@ struct ProcessorCountTests {
     #expect(quota("0::/\n") == nil)
     #expect(quota(text) == nil)
   }
+
+  @Test func coresAreShared() {
+    func share(_ mine: [Int32], _ others: [[Int32]], quota: Int? = nil) -> Int {
+      ProcessorCount.share(of: mine, among: [mine] + others, quota: quota)
+    }
+    let all = Array(Int32(0)..<8)
+    #expect(share(all, []) == 8)
+    #expect(share(all, [all]) == 4)
+    #expect(share(all, [all, all]) == 2)
+    #expect(share([0, 1, 2], [[0, 1, 2], [0, 1, 2]]) == 1)
+    #expect(share([0], [[0], [0]]) == 1)
+    // Bound apart, each keeps its own; partly shared cores count in part.
+    #expect(share([0, 1], [[2, 3], [4, 5]]) == 2)
+    #expect(share([0, 1, 2, 3], [[2, 3, 4, 5]]) == 3)
+    #expect(share(all, [all], quota: 4) == 2)
+    #expect(share(all, [all, all], quota: 2) == 1)
+    #expect(ProcessorCount.share(of: ProcessorCount.cores, among: [ProcessorCount.cores]) == ProcessorCount.available)
+  }
 }

@@ -113,12 +113,12 @@ struct DenseReference {
     let z = encode(p)
     var loss = 0.0
     for prefix in prefixes {
-      loss += Double(prefix.weight) * Self.meanSquare(errors(p, z, gates, size: prefix.size))
+      loss += Double(prefix.weight) * meanSquare(errors(p, z, gates, size: prefix.size))
     }
     if let auxiliary, let auxK = objective.auxK {
       let decoded = errors(p, z, auxiliary, size: shape.width, withBase: false)
       let differences = zip(decoded, residual).map { zip($0, $1).map { $0 - $1 } }
-      loss += Double(auxK.coefficient) * Self.meanSquare(differences)
+      loss += Double(auxK.coefficient) * meanSquare(differences)
     }
     return loss
   }
@@ -131,6 +131,7 @@ struct DenseReference {
     let decoder = p["source.\(source).decoder"] ?? []
     let range = shape.columns(ofSource: source)
     let (width, target) = (Double(settings.bandwidth), Double(settings.targetL0))
+    let weights = self.weights
     return (0..<shape.width).map { i in
       let threshold = exp(p["source.\(source).log_threshold"]?[i] ?? 0)
       let share = Double(gates[source].filter { $0[i] }.count) / Double(tokens)
@@ -143,7 +144,9 @@ struct DenseReference {
         var slope = 0.0  // d loss / d activation
         for (prefix, error) in zip(prefixes, errors) where i < prefix.size {
           for (o, column) in range.enumerated() {
-            slope += Double(prefix.weight) * scale * error[token][column] * decoder[i * range.count + o]
+            slope +=
+              Double(prefix.weight) * scale * weights[token][column] * error[token][column]
+              * decoder[i * range.count + o]
           }
         }
         let l0 = Double(gates.reduce(0) { $0 + $1[token].filter { $0 }.count })
@@ -154,7 +157,22 @@ struct DenseReference {
     }
   }
 
-  static func meanSquare(_ rows: [[Double]]) -> Double {
-    rows.reduce(0.0) { $0 + $1.reduce(0.0) { $0 + $1 * $1 } } / Double(rows.count)
+  /// [token][column]: below 1 for targets longer than `normLimit` times the median of their write.
+  var weights: [[Double]] {
+    var weights = targets.map { $0.map { _ in 1.0 } }
+    guard let limit = objective.normLimit else { return weights }
+    for write in 0..<shape.writes {
+      let columns = write * shape.outputWidth..<(write + 1) * shape.outputWidth
+      let lengths = targets.map { row in row[columns].reduce(0) { $0 + $1 * $1 }.squareRoot() }
+      let most = Double(limit) * lengths.sorted()[tokens / 2]
+      for token in 0..<tokens where lengths[token] > most {
+        for column in columns { weights[token][column] = most * most / (lengths[token] * lengths[token]) }
+      }
+    }
+    return weights
+  }
+
+  private func meanSquare(_ rows: [[Double]]) -> Double {
+    zip(rows, weights).reduce(0.0) { $0 + zip($1.0, $1.1).reduce(0.0) { $0 + $1.0 * $1.0 * $1.1 } } / Double(tokens)
   }
 }

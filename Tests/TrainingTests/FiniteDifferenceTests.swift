@@ -12,7 +12,10 @@ import Training
     var activation: TrainingObjective.Activation
     var prefixes: [TrainingObjective.Prefix] = []
     var aux = false
-    var description: String { "\(kind) \(activation)\(prefixes.isEmpty ? "" : " prefixes")\(aux ? " aux" : "")" }
+    var limit: Float?
+    var description: String {
+      "\(kind) \(activation)\(prefixes.isEmpty ? "" : " prefixes")\(aux ? " aux" : "")\(limit == nil ? "" : " limit")"
+    }
 
     static var all: [Case] {
       let prefixes: [TrainingObjective.Prefix] = [
@@ -23,6 +26,7 @@ import Training
           [
             Case(kind: kind, activation: activation), Case(kind: kind, activation: activation, prefixes: prefixes),
             Case(kind: kind, activation: activation, prefixes: prefixes, aux: true),
+            Case(kind: kind, activation: activation, prefixes: prefixes, aux: true, limit: 1.1),
           ]
         }
       }
@@ -39,7 +43,7 @@ import Training
       isAffine: test.kind == .transcoder || test.kind == .clt)
     let objective = TrainingObjective(
       activation: test.activation, prefixes: test.prefixes, frequencyScale: 0.2,
-      auxK: test.aux ? .init(k: 2, coefficient: 0.7, deadAfterTokens: 100) : nil)
+      auxK: test.aux ? .init(k: 2, coefficient: 0.7, deadAfterTokens: 100) : nil, normLimit: test.limit)
     let settings = StepSettings(
       learningRate: 0.01, sparsity: 0.02, targetL0: 2, frequency: 0.03, bandwidth: 0.3, k: multi ? 4 : 2)
     let state = try TrainingState(

@@ -6,56 +6,9 @@ import Testing
 @Suite(.serialized) struct RankTests {
   private typealias Tool = CommandLineTool
 
-  /// A launcher and how to call it.
-  struct Launcher: Sendable, CustomStringConvertible {
-    let path: String
-    let arguments: [String]
-    var description: String { path }
+  private typealias Job = RankJobs
 
-    var isOpenMPI: Bool { path.hasSuffix("openmpi") }
-  }
-
-  /// Debian's names, which tell the two apart.
-  static let launchers: [Launcher] = {
-    let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":").map(String.init)
-    let found = [("mpirun.openmpi", ["--oversubscribe"]), ("mpirun.mpich", [])].compactMap { name, arguments in
-      folders.map { "\($0)/\(name)" }.first { FileManager.default.isExecutableFile(atPath: $0) }
-        .map { Launcher(path: $0, arguments: arguments) }
-    }
-    if found.isEmpty {
-      print("Tests with mpirun: SKIPPED (no mpirun.openmpi or mpirun.mpich; install openmpi-bin or mpich)")
-    }
-    return found
-  }()
-
-  private struct Job {
-    let process: Process
-    let output: URL
-    let errors: URL
-    let folder: TemporaryDirectory
-
-    init(_ launcher: Launcher, ranks: Int, _ arguments: [String], environment: [String: String] = [:]) throws {
-      folder = try TemporaryDirectory()
-      output = try folder.write([], as: "output")
-      errors = try folder.write([], as: "errors")
-      let tool = try Tool.process(arguments, environment: environment)
-      process = tool
-      let binary = try #require(Tool.binary)
-      tool.executableURL = URL(filePath: launcher.path)
-      tool.arguments = launcher.arguments + ["-n", "\(ranks)", binary.path] + arguments
-      tool.environment?["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
-      tool.environment?["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
-      tool.environment?["HOME"] = folder.url.path
-      tool.standardOutput = try FileHandle(forWritingTo: output)
-      tool.standardError = try FileHandle(forWritingTo: errors)
-      try tool.run()
-    }
-
-    var text: String { (try? String(contentsOf: output, encoding: .utf8)) ?? "" }
-    var errorText: String { (try? String(contentsOf: errors, encoding: .utf8)) ?? "" }
-  }
-
-  @Test(arguments: launchers, [1, 2, 3]) func ranksMeet(launcher: Launcher, ranks: Int) throws {
+  @Test(arguments: RankLauncher.all, [1, 2, 3]) func ranksMeet(launcher: RankLauncher, ranks: Int) throws {
     let job = try Job(launcher, ranks: ranks, ["doctor", "--mpi", "--json"])
     job.process.waitUntilExit()
     #expect(job.process.terminationStatus == 0, "\(job.errorText)")
@@ -68,8 +21,8 @@ import Testing
     #expect(found.contains(ranks == 1 ? "single rank" : launcher.isOpenMPI ? "Open MPI" : "MPICH"), "\(found)")
   }
 
-  @Test(arguments: launchers) func theOtherLibraryIsRefused(launcher: Launcher) throws {
-    guard Self.launchers.count == 2 else { return }
+  @Test(arguments: RankLauncher.all) func theOtherLibraryIsRefused(launcher: RankLauncher) throws {
+    guard RankLauncher.all.count == 2 else { return }
     let other = launcher.isOpenMPI ? "libmpich.so.12" : "libmpi.so.40"
     let job = try Job(launcher, ranks: 2, ["doctor", "--mpi"], environment: ["GSCOPE_MPI": other])
     job.process.waitUntilExit()
@@ -79,7 +32,7 @@ import Testing
 
   /// A rank that is killed ends the job; where the launcher leaves the others time for it (Open MPI does, MPICH kills them
   /// at once), one of them says so in one line.
-  @Test(arguments: launchers, [0, 1]) func aLostRankEndsTheJob(launcher: Launcher, victim: Int) throws {
+  @Test(arguments: RankLauncher.all, [0, 1]) func aLostRankEndsTheJob(launcher: RankLauncher, victim: Int) throws {
     let job = try Job(launcher, ranks: 3, ["doctor", "--mpi", "--seconds", "60"])
     let start = Date()
     func process() -> Int32? {

@@ -5,43 +5,7 @@ import Testing
 @Suite(.serialized) struct TrainTests {
   private typealias Tool = CommandLineTool
 
-  /// A folder with texts and a recipe for the tiny model (4 layers, 32 wide).
-  private struct Place {
-    let directory: TemporaryDirectory
-    let corpus: String
-    let heldOut: String
-
-    init() throws {
-      directory = try TemporaryDirectory()
-      func texts(_ count: Int, seed: UInt64) -> [UInt8] {
-        var random = SeededRandom(seed: seed)
-        return (0..<count).flatMap { id in
-          Array(
-            "{\"id\":\(id),\"text\":\"\((0..<60).map { _ in "word\(random.int(0...99))" }.joined(separator: " "))\"}\n"
-              .utf8)
-        }
-      }
-      corpus = try directory.write(texts(60, seed: 1), as: "train.jsonl").path
-      heldOut = try directory.write(texts(6, seed: 2), as: "heldout.jsonl").path
-    }
-
-    func url(_ name: String) -> URL { directory.url.appending(path: name) }
-
-    static let recipe = """
-      {"schema":1,"reads":"resid_post.2","width":48,"l0":6,"batch":64,"tokens":12000,"repeats":2,"window":512,
-      "context":64,"learning_rate":0.002,"bandwidth":0.05,"sparsity":{"coefficient":0.01,"ramp":{"share":0.2}},
-      "schedule":{"warmup":{"share":0.05},"decay":{"share":0.2}},"threshold":{"start":"quantile"},"dead_after":2000,
-      "initialisation":{"decoder_bias":"mean"},"matryoshka":{"prefixes":[16]}}
-      """
-
-    func train(_ output: String, recipe: String = Place.recipe, _ more: [String] = []) throws -> [String] {
-      let file = try directory.write(Array(recipe.utf8), as: "recipe.json").path
-      return [
-        "train", "--model", Tool.model, "--recipe", file, "--corpus", corpus, "--heldout", heldOut, "--heldout-tokens",
-        "400", "--loss-tokens", "100", "--output", url(output).path, "--metrics-every", "5",
-      ] + more
-    }
-  }
+  private typealias Place = TrainingPlace
 
   @Test func aDictionaryIsTrainedMeasuredAndUsable() throws {
     let place = try Place()
@@ -137,6 +101,46 @@ import Testing
     #expect(try Data(contentsOf: place.url("sae/checkpoint/manifest.json")) == manifest)
     let left = try FileManager.default.contentsOfDirectory(atPath: place.url("sae/checkpoint").path)
     #expect(left.count == 2, "\(left)")
+  }
+
+  /// A trained dictionary goes on end to end; killed on the way, it ends alike.
+  @Test func aDictionaryIsFineTunedEndToEnd() throws {
+    let place = try Place()
+    #expect(try Tool.run(try place.train("start")).status == 0)
+    let recipe = """
+      {"schema":1,"reads":"resid_post.2","width":48,"l0":6,"batch":128,"tokens":4000,"context":64,"start":"start",
+      "end_to_end":{"beta":2},"learning_rate":0.0005,"bandwidth":0.05,"sparsity":{"coefficient":0.01},
+      "schedule":{"warmup":{"share":0.1}},"matryoshka":{"prefixes":[16]}}
+      """
+    let result = try Tool.run(try place.train("whole", recipe: recipe, ["--json"]))
+    #expect(result.status == 0, "\(result.errors)")
+    let metrics = try String(contentsOf: place.url("whole/metrics.jsonl"), encoding: .utf8)
+    #expect(metrics.split(separator: "\n").allSatisfy { $0.contains("\"kl\":") }, "\(metrics)")
+    let training = try String(contentsOf: place.url("whole/training.json"), encoding: .utf8)
+    #expect(training.contains("\"end_to_end\":{\"beta\":2}"))
+    var random = SeededRandom(seed: UInt64(getpid()))
+    var status: Int32 = -1
+    for attempt in 0..<30 where status != 0 {
+      let process = try Tool.process(
+        try place.train("killed", recipe: recipe, ["--resume", "--checkpoint-every", "0.0005"]))
+      process.standardOutput = FileHandle.nullDevice
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      if attempt < 5 {
+        usleep(UInt32(random.int(50...500)) * 1000)
+        kill(process.processIdentifier, SIGKILL)
+      }
+      process.waitUntilExit()
+      status = process.terminationReason == .exit ? process.terminationStatus : -1
+    }
+    #expect(status == 0)
+    for (name, contents) in try place.files("whole") { #expect(try place.files("killed")[name] == contents, "\(name)") }
+
+    let file = try place.directory.write(Array(recipe.utf8), as: "e.json").path
+    let store = try Tool.run([
+      "train", "--model", Tool.model, "--recipe", file, "--store", "acts", "--output", place.url("out").path,
+    ])
+    #expect(store.status == 1 && store.errors.contains("'end_to_end' needs whole sequences"), "\(store.errors)")
   }
 
   @Test func suitesAreBuiltInOnePass() throws {

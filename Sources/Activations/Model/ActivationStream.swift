@@ -17,6 +17,13 @@ struct ActivationBatch {
   let positions: [Int32]
 }
 
+/// The sequences of one batch, before the model has run over them.
+struct SequenceBatch {
+  /// Where the batch begins.
+  let start: SequenceCursor
+  let sequences: [PackedSequence]
+}
+
 /// Runs the model over the sequences of a corpus, batch after batch. A batch depends on nothing but where it begins.
 final class ActivationStream {
   let sites: [Site]
@@ -61,11 +68,18 @@ final class ActivationStream {
   }
 
   /// Runs the next batch; nil at the end of the corpus.
-  func next() throws -> ActivationBatch? {
+  func next() throws -> ActivationBatch? { try pack().map(run) }
+
+  /// Takes the sequences of the next batch; nil at the end of the corpus.
+  func pack() throws -> SequenceBatch? {
     let start = packer.cursor
     var packed: [PackedSequence] = []
     while packed.count < options.batch, let sequence = try packer.next() { packed.append(sequence) }
-    guard !packed.isEmpty else { return nil }
+    return packed.isEmpty ? nil : SequenceBatch(start: start, sequences: packed)
+  }
+
+  func run(_ batch: SequenceBatch) throws -> ActivationBatch {
+    let packed = batch.sequences
     let wanted = Set(sites + [options.normFilter?.site].compactMap { $0 })
     let result = try model.forward(packed.map(\.tokens), capture: wanted, logits: .none, check: check)
     func tensor(_ site: Site) throws -> Tensor {
@@ -89,7 +103,7 @@ final class ActivationStream {
       }
     }
     return ActivationBatch(
-      start: start, tensors: tensors, rows: rows, tokens: rows.map { result.rows.tokens[$0] },
+      start: batch.start, tensors: tensors, rows: rows, tokens: rows.map { result.rows.tokens[$0] },
       sequences: rows.map { owners[$0] }, positions: rows.map { Int32(result.rows.positions[$0]) })
   }
 

@@ -27,28 +27,30 @@ struct WindowBuilder {
 
   var room: Int { places.count - count }
 
-  /// Adds rows `rows` of every tensor ([*, width], fp32), at most `room`.
-  mutating func append(_ tensors: [Tensor], rows: ArraySlice<Int>, tokens: ArraySlice<Int32>) throws {
+  /// Puts rows `rows` of a tensor ([*, width], fp32), at most `room`, where the next rows of site `site` belong.
+  func place(_ tensor: Tensor, site: Int, rows: ArraySlice<Int>) throws {
     let targets = places[count..<count + rows.count]
-    for (site, tensor) in tensors.enumerated() {
-      let width = widths[site]
-      try tensor.withFloats { values in
-        if isHalf {
-          let out = storages[site].bytes.bindMemory(to: UInt16.self)
-          for (row, target) in zip(rows, targets) {
-            for i in 0..<width { out[Int(target) * width + i] = BFloat16.bits(values[row * width + i]) }
-          }
-        } else if width > 0, let source = values.baseAddress,
-          let out = storages[site].bytes.bindMemory(to: Float.self).baseAddress
-        {
-          for (row, target) in zip(rows, targets) {
-            (out + Int(target) * width).update(from: source + row * width, count: width)
-          }
+    let width = widths[site]
+    try tensor.withFloats { values in
+      if isHalf {
+        let out = storages[site].bytes.bindMemory(to: UInt16.self)
+        for (row, target) in zip(rows, targets) {
+          for i in 0..<width { out[Int(target) * width + i] = BFloat16.bits(values[row * width + i]) }
+        }
+      } else if width > 0, let source = values.baseAddress,
+        let out = storages[site].bytes.bindMemory(to: Float.self).baseAddress
+      {
+        for (row, target) in zip(rows, targets) {
+          (out + Int(target) * width).update(from: source + row * width, count: width)
         }
       }
     }
-    for (token, target) in zip(tokens, targets) { self.tokens[Int(target)] = token }
-    count += rows.count
+  }
+
+  /// Goes on behind rows that were placed for every site.
+  mutating func advance(over tokens: ArraySlice<Int32>) {
+    for (token, target) in zip(tokens, places[count...]) { self.tokens[Int(target)] = token }
+    count += tokens.count
   }
 
   /// The window. One that was not filled keeps the order of its rows' places.

@@ -1,3 +1,4 @@
+public import Collectives
 public import Sites
 import Tensors
 
@@ -8,15 +9,23 @@ public final class StoreActivationSource: ActivationSource {
   public let widths: [Int]
   private let store: ActivationStore
   private let window: WindowOptions
+  private let communicator: any Communicator
   private var windowIndex = 0
   private var row = 0
   /// Rows read at one time.
   private static let piece = 4096
 
-  /// - Parameter sites: those to read; all when nil.
+  /// - Parameters:
+  ///   - sites: those to read; all when nil.
+  ///   - communicator: of ranks that all read the store and ask for windows together; on several, what stops one stops
+  ///     all with `CollectivesError.failed`.
   /// - Throws: `ActivationError.option` for a site that is not stored.
-  public init(_ store: ActivationStore, sites: [Site]? = nil, window: WindowOptions = WindowOptions()) throws {
+  public init(
+    _ store: ActivationStore, sites: [Site]? = nil, window: WindowOptions = WindowOptions(),
+    communicator: any Communicator = SingleRank()
+  ) throws {
     try window.validate()
+    self.communicator = communicator
     self.store = store
     self.sites = sites ?? store.sites
     widths = try self.sites.map { try store.column($0).width }
@@ -35,16 +44,22 @@ public final class StoreActivationSource: ActivationSource {
 
   public func nextWindow() throws -> ActivationWindow? {
     guard row < store.count else { return nil }
-    var builder = try WindowBuilder(windowIndex, widths: widths, options: window)
     var next = row
-    while builder.room > 0, next < store.count {
-      let end = min(store.count, next + min(builder.room, Self.piece))
-      let rows = try store.rows(next..<end, sites: sites)
-      try builder.append(rows.tensors, rows: Array(0..<end - next)[...], tokens: rows.tokens[...])
-      next = end
+    let filled = try communicator.together {
+      var builder = try WindowBuilder(windowIndex, widths: widths, options: window)
+      while builder.room > 0, next < store.count {
+        let end = min(store.count, next + min(builder.room, Self.piece))
+        let rows = try store.rows(next..<end, sites: sites)
+        for (site, tensor) in rows.tensors.enumerated() {
+          try builder.place(tensor, site: site, rows: Array(0..<end - next)[...])
+        }
+        builder.advance(over: rows.tokens[...])
+        next = end
+      }
+      return try builder.finish()
     }
     row = next
     windowIndex += 1
-    return try builder.finish()
+    return filled
   }
 }

@@ -13,6 +13,7 @@
 #include "impl/attention_vjp.h"
 #include "impl/pointwise.h"
 #include "impl/logits.h"
+#include "impl/divergence.h"
 #include "impl/encode.h"
 #include "impl/decode.h"
 #include "impl/train_tokens.h"
@@ -20,6 +21,7 @@
 #include "impl/train_adam.h"
 #include "impl/train_rows.h"
 #include "impl/train_dense.h"
+#include "impl/train_products.h"
 // clang-format on
 
 const gs_kernels GS_TABLE = {
@@ -38,12 +40,15 @@ const gs_kernels GS_TABLE = {
     .axpy = axpy,
     .log_sum_exp = log_sum_exp,
     .top_k = top_k,
+    .divergence = divergence,
     .encode = encode,
     .decode = decode,
     .train_decode = train_decode,
     .train_errors = train_errors,
     .train_columns = train_columns,
     .train_rows = train_rows,
+    .train_spread = train_spread,
+    .train_slopes = train_slopes,
     .adam = adam,
     .scale_rows = scale_rows,
     .column_sums = column_sums,

@@ -117,26 +117,36 @@ GS_FN void train_update(const rows_context *job, int64_t i, row_sums *sums) {
 
 GS_FN void train_row(const rows_context *job, int64_t i, row_sums *sums, float *pull) {
   const gs_train_rows *c = job->rows;
-  const int64_t first = c->pairs.offsets[i], count = c->pairs.offsets[i + 1] - first;
+  const gs_train_sums *made = c->sums.decoder ? &c->sums : NULL;
+  const int64_t first = made ? 0 : c->pairs.offsets[i];
+  const int64_t count = made ? made->pairs[i] : c->pairs.offsets[i + 1] - first;
   const int64_t aux_first = c->aux.offsets ? c->aux.offsets[i] : 0;
   const int64_t aux_count = c->aux.offsets ? c->aux.offsets[i + 1] - aux_first : 0;
   const int touched = count + aux_count > 0;
   const float threshold = c->threshold ? c->threshold[i] : 0.0f;
-  int32_t active = 0;
-  for (int64_t e = first; e < first + count; e++) active += !c->threshold || c->pairs.values[e] > threshold;
+  int32_t active = made ? made->active[i] : 0;
+  for (int64_t e = first; !made && e < first + count; e++) active += !c->threshold || c->pairs.values[e] > threshold;
   if (c->active) c->active[i] = active;
   if (c->norms) c->norms[i] = 0.0f;
   if (!touched && !c->encoder.first && !c->encoder_gradient) return;
 
   int64_t group = 0;
   while (group + 1 < c->groups && i >= c->group_ends[group]) group++;
-  memset(sums->encoder, 0, (size_t)c->inputs * sizeof(float));
-  memset(sums->decoder, 0, (size_t)c->outputs * sizeof(float));
-  sums->bias = sums->threshold = 0.0f;
   const float *decoder = c->decoder.value + i * c->outputs;
   const float share = (float)active / (float)c->tokens;
-  train_pairs(c, c->pairs.tokens + first, c->pairs.values + first, count, c->gradient + group * c->plane, decoder,
-              threshold, c->threshold != NULL, c->frequency * (1.0f + 2.0f * share / c->frequency_scale), sums);
+  const float frequency = c->frequency * (1.0f + 2.0f * share / c->frequency_scale);
+  if (made) {
+    memcpy(sums->encoder, made->encoder + i * c->inputs, (size_t)c->inputs * sizeof(float));
+    memcpy(sums->decoder, made->decoder + i * c->outputs, (size_t)c->outputs * sizeof(float));
+    sums->bias = made->bias[i];
+    sums->threshold = -(made->window[i] + (float)made->inside[i] * frequency);
+  } else {
+    memset(sums->encoder, 0, (size_t)c->inputs * sizeof(float));
+    memset(sums->decoder, 0, (size_t)c->outputs * sizeof(float));
+    sums->bias = sums->threshold = 0.0f;
+    train_pairs(c, c->pairs.tokens + first, c->pairs.values + first, count, c->gradient + group * c->plane, decoder,
+                threshold, c->threshold != NULL, frequency, sums);
+  }
   if (aux_count)
     train_pairs(c, c->aux.tokens + aux_first, c->aux.values + aux_first, aux_count, c->aux_gradient, decoder, 0.0f, 0,
                 0.0f, sums);

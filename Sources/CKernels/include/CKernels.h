@@ -35,6 +35,9 @@ void gs_pool_run(gs_pool *pool, int64_t count, gs_task task, void *context);
 
 /// Cores that this process may be scheduled on (its affinity mask where the system has one), at least 1.
 int gs_schedulable_processors(void);
+/// Writes the numbers of those cores, at most `capacity`, and returns how many; 0 ..< their count where the system has no
+/// affinity masks.
+int gs_list_processors(int32_t *ids, int capacity);
 
 // ---------------------------------------------------------------------------------------------------------------
 // Matrices
@@ -217,6 +220,37 @@ typedef struct gs_adam {
   int64_t step;
 } gs_adam;
 
+/// Rows of a code as a dense matrix: out[rows, width], 0 where there is no entry with z > threshold; active[row] += their
+/// number.
+typedef struct gs_train_spread {
+  int64_t rows, width;
+  const int64_t *row_offsets;
+  const int32_t *features;
+  const float *z;
+  const float *threshold;  ///< [width] or NULL: all entries
+  float *out;
+  int32_t *active;  ///< [rows] or NULL
+} gs_train_spread;
+
+/// What the pairs of each feature add up to, as in gs_train_rows: Σ da·x, Σ z·G, Σ da, Σ over the window of θ·da + slope.
+typedef struct gs_train_sums {
+  float *encoder, *decoder;  ///< [width, inputs], [width, outputs]
+  float *bias, *window;
+  int32_t *pairs, *active, *inside;  ///< numbers of pairs, of active ones, of those in the window
+} gs_train_sums;
+
+/// Between dense products: from z and da [tokens, width] of some tokens to activations and slopes by feature, [width,
+/// tokens], 0 for pairs that are not active; adds to all sums but the first two.
+typedef struct gs_train_slopes {
+  int64_t tokens, width;
+  const float *z, *along;
+  const float *threshold;  ///< [width] or NULL
+  float bandwidth;
+  const float *slope;  ///< [tokens]
+  float *activations, *slopes;
+  const gs_train_sums *sums;
+} gs_train_slopes;
+
 /// Gradients and update of one source's features, each from the pairs it takes part in.
 ///
 /// With G the row of `gradient` that belongs to the feature's group and the pair's token, and da = G · decoder row:
@@ -229,6 +263,7 @@ typedef struct gs_adam {
 typedef struct gs_train_rows {
   int64_t width, tokens, inputs, outputs;
   gs_columns pairs, aux;  ///< aux.offsets may be NULL
+  gs_train_sums sums;     ///< with sums.decoder: what to take in place of `pairs`
   const float *x;         ///< [tokens, inputs] contiguous: what was encoded
   const float *gradient;  ///< planes of [tokens, …], the source's first column
   int64_t ldg, plane;
@@ -298,6 +333,10 @@ typedef struct gs_kernels {
   /// The k largest of each row in falling order, equal values by lower index first (k <= n): [rows, k].
   void (*top_k)(gs_pool *, int64_t rows, int64_t n, const float *x, int64_t ldx, int64_t k, int32_t *ids,
                 float *values);
+  /// KL(softmax p ‖ softmax q) of contiguous rows of n logits, given log Σ exp of each row: out [rows], and its gradient
+  /// by q, softmax q − softmax p, [rows, n]; `gradient` may be p or q.
+  void (*divergence)(gs_pool *, int64_t rows, int64_t n, const float *p, const float *p_lse, const float *q,
+                     const float *q_lse, double *out, float *gradient);
 
   int (*encode)(gs_pool *, const gs_encode *, gs_sparse *out);
   void (*decode)(gs_pool *, const gs_decode *);
@@ -308,6 +347,8 @@ typedef struct gs_kernels {
   int (*train_columns)(gs_pool *, int64_t rows, int64_t width, const int64_t *row_offsets, const int32_t *features,
                        const float *values, gs_columns *out);
   int (*train_rows)(gs_pool *, const gs_train_rows *);
+  void (*train_spread)(gs_pool *, const gs_train_spread *);
+  void (*train_slopes)(gs_pool *, const gs_train_slopes *);
   /// One Adam step of n parameters.
   void (*adam)(gs_pool *, int64_t n, const gs_adam *, const gs_parameter *, const float *gradient);
   /// out[rows, d] = scale · x − bias (bias may be NULL); out is contiguous.

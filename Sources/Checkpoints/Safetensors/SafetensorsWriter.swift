@@ -33,41 +33,18 @@ public final class SafetensorsWriter {
   private let file: AtomicFile
   private let dataStart: Int
   /// Where each tensor lies in the data section, and how much of it is written.
-  private var ranges: [String: Range<Int>] = [:]
+  private let ranges: [String: Range<Int>]
   private var written: [String: Int] = [:]
 
   /// Starts the file.
   /// - Throws: `CheckpointError`: a name given twice, an element type the format lacks, an impossible shape, or a disk
   ///   that cannot be written or lacks room.
   public init(_ url: URL, layout: [Entry], metadata: [String: String] = [:]) throws {
-    var order: [(entry: Entry, type: SafetensorsType)] = []
-    for entry in layout {
-      guard let type = SafetensorsType(entry.dtype) else {
-        throw CheckpointError.unsupported(
-          file: url.path, tensor: entry.name, found: "\(entry.dtype)", expected: "f64, f32, bf16, f16, i8, i32 or i64")
-      }
-      order.append((entry, type))
-    }
-    order.sort { ($1.type.rank, $0.entry.name) < ($0.type.rank, $1.entry.name) }
-
-    var end = 0
-    for (entry, type) in order {
-      func invalid(_ reason: String) -> CheckpointError {
-        .invalidTensor(file: url.path, tensor: entry.name, reason: reason)
-      }
-      guard entry.name != "__metadata__" else { throw invalid("the name is the format's own") }
-      guard let count = type.byteCount(entry.shape) else { throw invalid("impossible shape \(entry.shape)") }
-      let (next, overflow) = end.addingReportingOverflow(count)
-      guard !overflow else { throw invalid("the file would be too large") }
-      guard ranges.updateValue(end..<next, forKey: entry.name) == nil else { throw invalid("given twice") }
-      end = next
-    }
-    let header = try Self.header(order, ranges, metadata, file: url.path)
-    dataStart = header.count
-    let (total, overflow) = header.count.addingReportingOverflow(end)
-    guard !overflow else { throw CheckpointError.unwritable(file: url.path, reason: "the file would be too large") }
-    file = try AtomicFile(url, byteCount: total)
-    try header.withUnsafeBytes { try file.write($0, at: 0) }
+    let layout = try SafetensorsLayout(layout, metadata: metadata, file: url.path)
+    ranges = layout.ranges
+    dataStart = layout.header.count
+    file = try AtomicFile(url, byteCount: layout.byteCount)
+    try layout.header.withUnsafeBytes { try file.write($0, at: 0) }
   }
 
   /// Writes all elements of tensor `name`.
@@ -131,32 +108,27 @@ public final class SafetensorsWriter {
     try writer.finish()
   }
 
+  /// The bytes of a file of tensors in the host's memory; `file` names it in errors.
+  /// - Throws: `CheckpointError`.
+  package static func bytes(
+    of tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:], file: String
+  ) throws -> [UInt8] {
+    let entries = tensors.map { Entry($0.name, shape: $0.tensor.shape, dtype: $0.tensor.dtype) }
+    let layout = try SafetensorsLayout(entries, metadata: metadata, file: file)
+    var bytes = layout.header + [UInt8](repeating: 0, count: layout.byteCount - layout.header.count)
+    for (name, tensor) in tensors {
+      guard let range = layout.ranges[name] else { throw CheckpointError.missingTensor(file: file, tensor: name) }
+      let start = layout.header.count + range.lowerBound
+      try bytes.withUnsafeMutableBytes {
+        let place = UnsafeMutableRawBufferPointer(rebasing: $0[start..<start + range.count])
+        try tensor.storage.copy(from: tensor.byteOffset, to: place)
+      }
+    }
+    return bytes
+  }
+
   private func range(_ name: String) throws -> Range<Int> {
     guard let range = ranges[name] else { throw CheckpointError.missingTensor(file: file.url.path, tensor: name) }
     return range
-  }
-
-  private static func header(
-    _ order: [(entry: Entry, type: SafetensorsType)], _ ranges: [String: Range<Int>], _ metadata: [String: String],
-    file: String
-  ) throws -> [UInt8] {
-    var members: [String] = []
-    if !metadata.isEmpty {
-      let pairs = metadata.sorted { $0.key < $1.key }.map { "\(JSONText.quoted($0.key)):\(JSONText.quoted($0.value))" }
-      members.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
-    }
-    for (entry, type) in order {
-      guard let range = ranges[entry.name] else { continue }
-      let shape = entry.shape.map(String.init).joined(separator: ",")
-      members.append(
-        "\(JSONText.quoted(entry.name)):{\"dtype\":\"\(type.rawValue)\",\"shape\":[\(shape)],"
-          + "\"data_offsets\":[\(range.lowerBound),\(range.upperBound)]}")
-    }
-    var text = Array("{\(members.joined(separator: ","))}".utf8)
-    text.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - text.count % 8) % 8))
-    guard text.count <= SafetensorsHeader.maximumByteCount else {
-      throw CheckpointError.unwritable(file: file, reason: "a header of \(text.count) bytes is too long")
-    }
-    return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text
   }
 }

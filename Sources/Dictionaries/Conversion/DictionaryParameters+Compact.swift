@@ -3,14 +3,14 @@ public import Foundation
 import Tensors
 
 extension DictionaryParameters {
-  /// Writes the dictionary in the compact form, a quarter of Gemma Scope 2's bytes, which every part of this program
-  /// opens as it is. All or nothing, as `write(to:training:replacing:)`. The form is lossy: numbers are off by up to
-  /// 1/254 of the largest of their row.
+  /// Writes the dictionary in the compact form, a sixth of Gemma Scope 2's bytes, which every part of this program
+  /// opens as it is. All or nothing, as `write(to:training:replacing:)`. The form is lossy: see `CompactForm`.
   /// - Parameters:
-  ///   - inputMeans: the mean activation at each read. What the change of a feature's direction adds to its
-  ///     pre-activation on average is taken off its bias (Nagel et al., arXiv 1906.04721, §4.2), so that thresholds cut
-  ///     where they did. When nil, `b_dec` stands in for it where a dictionary writes what it reads; on activations of
-  ///     Gemma 3 270M that serves as well as the mean. Zeros leave `b_enc` as it is.
+  ///   - inputMeans: the mean activation at each read. What the change of a feature's direction adds to its pre-
+  ///     activation on average is taken off its bias (Nagel et al., arXiv 1906.04721, §4.2), so that thresholds cut
+  ///     where they did; likewise what the change of an affine skip adds to the output. When nil, `b_dec` stands in for
+  ///     it where a dictionary writes what it reads; on activations of Gemma 3 270M that serves as well as the mean.
+  ///     Zeros leave `b_enc` as it is.
   /// - Throws: `DictionaryError.input`, `CheckpointError.unwritable`.
   public func writeCompact(
     to folder: URL, training: String? = nil, inputMeans: [[Float]]? = nil, replacing: Bool = false
@@ -27,8 +27,11 @@ extension DictionaryParameters {
     try DictionaryFiles(
       texts: try Self.texts(configuration: configuration, training: training),
       weights: layers.indices.map { read in
-        (Self.fileName(read, shape), { try compactTensors(read, mean: inputMeans?[read] ?? stand(read)) })
-      }
+        (
+          Self.fileName(read, shape) + CompactForm.suffix,
+          { try compactTensors(read, mean: inputMeans?[read] ?? stand(read)) }
+        )
+      }, isPacked: true
     ).write(to: folder, replacing: replacing)
   }
 
@@ -41,7 +44,10 @@ extension DictionaryParameters {
     let layer = layers[read]
     let (inputs, width, outputs) = (shape.inputWidth, shape.width, shape.outputWidth)
     let (writes, count) = (shape.writes.count, shape.writes.count - read)
-    let encoder = QuantisedRows(count: width, length: inputs) { feature, row in
+    // Without the mean to set off what a changed direction adds to a pre-activation, the finest steps are needed: the
+    // activations of Gemma have coordinates a hundred times as large as the others.
+    let steps = mean == nil ? .infinity : CompactForm.stepsPerDeviation
+    let encoder = QuantisedRows(count: width, length: inputs, steps: steps) { feature, row in
       for i in row.indices { row[i] = layer.encoder[i * width + feature] }
     }
     let decoder = QuantisedRows(count: width * count, length: outputs) { place, row in
@@ -59,6 +65,17 @@ extension DictionaryParameters {
         bias[feature] += Float(shift)
       }
     }
+    let skip = layer.skip.map { skip in
+      QuantisedRows(count: inputs, length: outputs, steps: steps) { i, row in
+        for j in row.indices { row[j] = skip[i * outputs + j] }
+      }
+    }
+    var decoderBias = layer.decoderBias
+    if let mean, let exact = layer.skip, let skip {
+      for i in 0..<inputs {
+        for (j, stored) in skip.row(i).enumerated() { decoderBias[j] += mean[i] * (exact[i * outputs + j] - stored) }
+      }
+    }
     let axes = shape.isMultiLayer ? [width, count] : [width]
     var tensors: [DictionaryFiles.Named] =
       try Self.named(CompactForm.encoderRows, CompactForm.encoderScale, encoder, [width])
@@ -66,14 +83,9 @@ extension DictionaryParameters {
     tensors += [
       .init("b_enc", try Tensor(bias, shape: [width])),
       .init("threshold", try Tensor(layer.threshold, shape: [width])),
-      .init("b_dec", try Tensor(layer.decoderBias, shape: [outputs])),
+      .init("b_dec", try Tensor(decoderBias, shape: [outputs])),
     ]
-    if let skip = layer.skip {
-      let rows = QuantisedRows(count: inputs, length: outputs) { i, row in
-        for j in row.indices { row[j] = skip[i * outputs + j] }
-      }
-      tensors += try Self.named(CompactForm.skipRows, CompactForm.skipScale, rows, [inputs])
-    }
+    if let skip { tensors += try Self.named(CompactForm.skipRows, CompactForm.skipScale, skip, [inputs]) }
     return tensors
   }
 

@@ -23,9 +23,10 @@ struct DictionaryFiles {
   var texts: [(name: String, bytes: [UInt8])]
   /// Weight files by name; called for one after another.
   var weights: [(name: String, tensors: () throws -> [Named])]
+  /// Whether the weight files are gzip'ed safetensors.
+  var isPacked = false
 
-  /// - Parameter replacing: whether files of these names may be in the folder already; what a killed process left of
-  ///   some is then removed.
+  /// - Parameter replacing: whether files of these names may be in the folder already.
   /// - Throws: `CheckpointError.unwritable`; what `weights` throws.
   func write(to folder: URL, replacing: Bool) throws {
     if AtomicFolder.isFree(folder) {
@@ -39,18 +40,12 @@ struct DictionaryFiles {
         throw CheckpointError.unwritable(file: folder.appending(path: name).path, reason: "it exists already")
       }
     }
-    if replacing { AtomicFile.removeLeftovers(in: folder) }
     try place(in: folder)
   }
 
   private func place(in folder: URL) throws {
-    let writers = try weights.map { file in
-      let tensors = try file.tensors()
-      let writer = try SafetensorsWriter(
-        folder.appending(path: file.name),
-        layout: tensors.map { .init($0.name, shape: $0.tensor.shape, dtype: $0.tensor.dtype) })
-      for named in tensors { try writer.write(named.tensor, to: named.name) }
-      return writer
+    let finish = try weights.map { file in
+      try prepare(file.tensors(), folder.appending(path: file.name))
     }
     var placed: [URL] = []
     do {
@@ -58,8 +53,8 @@ struct DictionaryFiles {
         // Weights of one dictionary must not stand beside the configuration of another.
         try? FileManager.default.removeItem(at: folder.appending(path: last.name))
       }
-      for (file, writer) in zip(weights, writers).reversed() {
-        try writer.finish()
+      for (file, finish) in zip(weights, finish).reversed() {
+        try finish()
         placed.append(folder.appending(path: file.name))
       }
       for (name, bytes) in texts {
@@ -71,5 +66,20 @@ struct DictionaryFiles {
       for file in placed { try? FileManager.default.removeItem(at: file) }
       throw error
     }
+  }
+  /// Writes a weight file under a temporary name.
+  /// - Returns: what puts it in place.
+  private func prepare(_ tensors: [Named], _ url: URL) throws -> () throws -> Void {
+    if isPacked {
+      let bytes = try SafetensorsWriter.bytes(of: tensors.map { ($0.name, $0.tensor) }, file: url.path)
+      let packed = try bytes.withUnsafeBytes { try GzipWriter.pack($0, file: url.path) }
+      let file = try AtomicFile(url, byteCount: packed.count)
+      try packed.withUnsafeBytes { try file.write($0, at: 0) }
+      return file.commit
+    }
+    let writer = try SafetensorsWriter(
+      url, layout: tensors.map { .init($0.name, shape: $0.tensor.shape, dtype: $0.tensor.dtype) })
+    for named in tensors { try writer.write(named.tensor, to: named.name) }
+    return writer.finish
   }
 }

@@ -1,3 +1,4 @@
+import Sites
 import Tensors
 
 /// The intermediate values of one block, recomputed from the residual stream that entered it and shared by all
@@ -9,6 +10,7 @@ final class BlockValues {
   /// The residual stream entering the block, [n, width].
   let input: Tensor
   let angles: RotaryAngles
+  private let replaced: [Site: Tensor]
   private var kept: [String: Tensor] = [:]
 
   init(model: GemmaModel, recording: Recording, layer: Int) throws {
@@ -16,6 +18,7 @@ final class BlockValues {
     self.layer = layer
     w = model.weights.layers[layer]
     input = recording.streams[layer]
+    replaced = recording.replaced
     angles = model.configuration.isGlobal[layer] ? recording.globalAngles : recording.localAngles
   }
 
@@ -58,6 +61,7 @@ final class BlockValues {
   /// The output projection, before its norm.
   func projected() throws -> Tensor {
     try once("projected") {
+      if let heads = replaced[.attnOut(layer)] { return try backend.linear(heads, w.output) }
       let p = try projections()
       let heads = try backend.attention(
         q: p.q, k: p.k, v: p.v, segments: [0..<input.rows], caches: nil, shape: model.attentionShape(layer))
@@ -70,7 +74,9 @@ final class BlockValues {
     try once("middle") { try norm(try projected(), w.postAttentionGain, residual: input) }
   }
 
-  func mlpIn() throws -> Tensor { try once("mlp in") { try norm(try middle(), w.preFeedForwardGain) } }
+  func mlpIn() throws -> Tensor {
+    try once("mlp in") { try replaced[.mlpIn(layer)] ?? norm(try middle(), w.preFeedForwardGain) }
+  }
 
   /// The MLP's output before its norm.
   func mlp() throws -> Tensor {

@@ -6,10 +6,22 @@ struct CotangentSeeds {
   private let model: GemmaModel
   private let recording: Recording
   private let mode: GradientMode
-  private let batch: Int
+  /// Cotangents walked together.
+  let batch: Int
   /// For each site the batch entries seeded there.
   private var vectors: [Site: [(entry: Int, position: Int, vector: [Float])]] = [:]
   private var logits: [(entry: Int, cotangent: Cotangent)] = []
+  /// A gradient that is known at the end of the residual stream already, [1, n, width].
+  private var final: Tensor?
+
+  /// One cotangent, given as the gradient at every row of the final residual stream.
+  init(model: GemmaModel, recording: Recording, final: Tensor) {
+    self.model = model
+    self.recording = recording
+    self.final = final
+    mode = .exact
+    batch = 1
+  }
 
   init(model: GemmaModel, recording: Recording, cotangents: [Cotangent], mode: GradientMode) throws {
     self.model = model
@@ -65,6 +77,7 @@ struct CotangentSeeds {
 
   /// The gradient of the logit cotangents at the final residual stream, through head and final norm; nil for none.
   func finalResidual() throws -> Tensor? {
+    if let final { return final }
     guard !logits.isEmpty, let last = recording.streams.last else { return nil }
     let width = model.configuration.width
     let seeds = try logits.map { seed in

@@ -18,9 +18,27 @@ extension GemmaModel {
     mlp: MLPGradient = .through, check: CancellationCheck = {}
   ) throws -> [Site: Tensor] {
     for site in sources { try shape.validate(site) }
-    var walk = try BackwardWalk(
-      model: self, recording: recording, cotangents: cotangents, sources: sources, mode: mode, mlp: mlp)
+    let seeds = try CotangentSeeds(model: self, recording: recording, cotangents: cotangents, mode: mode)
+    var walk = BackwardWalk(model: self, recording: recording, seeds: seeds, sources: sources, mode: mode, mlp: mlp)
     return try walk.run(check: check)
+  }
+
+  /// The exact gradient at `site` of a number whose gradient by the final residual stream is `gradient`, [tokens, width].
+  /// - Returns: [tokens, width of the site].
+  /// - Throws: as above.
+  public func gradient(
+    throughFinalResidual gradient: Tensor, in recording: Recording, at site: Site, check: CancellationCheck = {}
+  ) throws -> Tensor {
+    try shape.validate(site)
+    let shape = [recording.tokens.count, configuration.width]
+    guard gradient.shape == shape else {
+      throw GemmaError.gradient("a gradient \(gradient) by the final residual stream; expected f32 \(shape)")
+    }
+    let seeds = CotangentSeeds(model: self, recording: recording, final: try gradient.reshaped([1] + shape))
+    var walk = BackwardWalk(
+      model: self, recording: recording, seeds: seeds, sources: [site], mode: .exact, mlp: .through)
+    guard let found = try walk.run(check: check)[site] else { throw GemmaError.gradient("no gradient at \(site)") }
+    return try found.reshaped([recording.tokens.count, self.shape.width(of: site)])
   }
 }
 
@@ -28,7 +46,6 @@ extension GemmaModel {
 struct BackwardWalk {
   private let model: GemmaModel
   private let recording: Recording
-  private let cotangents: [Cotangent]
   private let sources: Set<Site>
   private let mode: GradientMode
   private let mlp: MLPGradient
@@ -36,16 +53,15 @@ struct BackwardWalk {
   private var found: [Site: Tensor] = [:]
 
   init(
-    model: GemmaModel, recording: Recording, cotangents: [Cotangent], sources: Set<Site>, mode: GradientMode,
+    model: GemmaModel, recording: Recording, seeds: CotangentSeeds, sources: Set<Site>, mode: GradientMode,
     mlp: MLPGradient
-  ) throws {
+  ) {
     self.model = model
     self.recording = recording
-    self.cotangents = cotangents
+    self.seeds = seeds
     self.sources = sources
     self.mode = mode
     self.mlp = mlp
-    seeds = try CotangentSeeds(model: model, recording: recording, cotangents: cotangents, mode: mode)
   }
 
   private var backend: any Backend { model.backend }
@@ -80,7 +96,7 @@ struct BackwardWalk {
   private func zeros(_ site: Site) throws -> Tensor {
     let width = model.shape.width(of: site)
     return try backend.tensor(
-      [Float](repeating: 0, count: cotangents.count * rows * width), shape: [cotangents.count, rows, width])
+      [Float](repeating: 0, count: seeds.batch * rows * width), shape: [seeds.batch, rows, width])
   }
 
   /// The gradient before block `layer` from the one after it; nil when the earliest source lies inside the block, where
@@ -145,7 +161,7 @@ struct BackwardWalk {
   /// dy [B, n, m] times a Linear weight [m, k] → [B, n, k].
   private func product(_ dy: Tensor, _ weight: Tensor) throws -> Tensor {
     let flat = try dy.reshaped([dy.count / max(weight.rows, 1), weight.rows])
-    return try backend.matmul(flat, weight).reshaped([cotangents.count, rows, weight.rowLength])
+    return try backend.matmul(flat, weight).reshaped([seeds.batch, rows, weight.rowLength])
   }
 
   private func sum(_ a: Tensor?, _ b: Tensor?) throws -> Tensor? {

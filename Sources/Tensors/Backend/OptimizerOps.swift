@@ -21,6 +21,18 @@ package protocol OptimizerOps: Sendable {
     _ code: PairCode, threshold: HostArray<Float>?, decoder: HostArray<Float>, groupEnds: [Int32],
     into planes: TrainingPlanes, columns: Range<Int>, active: HostArray<Int32>)
 
+  /// `decodePairs` by dense products, for codes in which most features are active.
+  func decodeProducts(
+    _ code: PairCode, threshold: HostArray<Float>?, decoder: HostArray<Float>, width: Int, groupEnds: [Int32],
+    into planes: TrainingPlanes, columns: Range<Int>, active: HostArray<Int32>) throws
+
+  /// What `updateFeatures` makes of a code's pairs, by dense products. All arguments are as there.
+  func gradientProducts(
+    _ code: PairCode, x: HostArray<Float>, inputs: Int, gradient: TrainingPlanes, columns: Range<Int>,
+    groupEnds: [Int32], decoder: HostArray<Float>, width: Int, threshold: HostArray<Float>?, bandwidth: Float,
+    slope: HostArray<Float>
+  ) throws -> FeatureProducts
+
   /// Turns the decodes of columns `columns` into gradients; see `gs_train_errors`. `squares` [groups, rows] grow.
   func errors(_ errors: TrainingErrors)
 
@@ -145,7 +157,9 @@ package struct FeatureUpdate {
   package var width: Int
   package var inputs: Int
   package var columns: Range<Int>
-  package var pairs: PairColumns
+  /// Nil with `products`.
+  package var pairs: PairColumns?
+  package var products: FeatureProducts?
   package var aux: PairColumns?
   package var x: HostArray<Float>
   package var gradient: TrainingPlanes
@@ -172,7 +186,8 @@ package struct FeatureUpdate {
   package static let pullBlock = 32
 
   package init(
-    width: Int, inputs: Int, columns: Range<Int>, pairs: PairColumns, aux: PairColumns?, x: HostArray<Float>,
+    width: Int, inputs: Int, columns: Range<Int>, pairs: PairColumns?, products: FeatureProducts?, aux: PairColumns?,
+    x: HostArray<Float>,
     gradient: TrainingPlanes, groupEnds: [Int32], auxGradient: TrainingPlanes?, threshold: HostArray<Float>?,
     bandwidth: Float, slope: HostArray<Float>, frequency: Float, frequencyScale: Float, encoder: AdamParameter,
     encoderBias: AdamParameter, logThreshold: AdamParameter, decoder: AdamParameter, lastStep: HostArray<Int32>,
@@ -183,6 +198,7 @@ package struct FeatureUpdate {
     self.inputs = inputs
     self.columns = columns
     self.pairs = pairs
+    self.products = products
     self.aux = aux
     self.x = x
     self.gradient = gradient

@@ -115,6 +115,19 @@ extension NativeBackend {
     return out
   }
 
+  public func divergence(_ p: Tensor, _ q: Tensor) throws -> (values: [Double], gradient: Tensor) {
+    guard p.shape == q.shape, q.shape.count == 2 else {
+      throw TensorError.shape(operation: "divergence", expected: "[n, v], twice", found: "\(p.shape) and \(q.shape)")
+    }
+    let (pLogits, qLogits) = (try floats(p, "divergence"), try floats(q, "divergence"))
+    let (pSums, qSums) = (try logSumExp(p), try logSumExp(q))
+    var values = [Double](repeating: 0, count: q.rows)
+    let gradient = try output(q.shape) { out in
+      kernels.divergence(pool, Int64(q.rows), Int64(q.rowLength), pLogits, pSums, qLogits, qSums, &values, out)
+    }
+    return (values, gradient)
+  }
+
   public func topK(_ x: Tensor, _ k: Int) throws -> [[(index: Int, value: Float)]] {
     let source = try floats(x, "topK")
     guard k >= 0, k <= x.rowLength else {

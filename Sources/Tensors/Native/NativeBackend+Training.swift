@@ -72,7 +72,8 @@ extension NativeBackend: OptimizerOps {
       call.tokens = Int64(u.gradient.rows)
       call.inputs = Int64(u.inputs)
       call.outputs = Int64(u.columns.count)
-      call.pairs = u.pairs.columns
+      if let pairs = u.pairs { call.pairs = pairs.columns }
+      if let products = u.products { call.sums = products.kernelForm }
       if let aux = u.aux { call.aux = aux.columns }
       call.x = UnsafePointer(u.x.pointer)
       call.gradient = UnsafePointer(u.gradient.memory.pointer + column)
@@ -154,7 +155,7 @@ extension NativeBackend: OptimizerOps {
     return out
   }
 
-  private func matrix(_ data: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int) -> gs_matrix {
+  func matrix(_ data: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int) -> gs_matrix {
     gs_matrix(
       data: UnsafeRawPointer(data), dtype: GS_F32, rows: Int64(rows), cols: Int64(columns),
       row_bytes: Int64(stride * 4), row_scale: nil)

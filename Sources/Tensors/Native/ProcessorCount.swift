@@ -5,15 +5,38 @@ package import Foundation
 public enum ProcessorCount {
   /// The cores this process may run on, and no more than the container's CPU quota allows (at least 1).
   public static var available: Int {
-    var count = Int(gs_schedulable_processors())
+    max(min(Int(gs_schedulable_processors()), quota ?? .max), 1)
+  }
+
+  /// The numbers of the cores this process may run on.
+  public static var cores: [Int32] {
+    [Int32](unsafeUninitializedCapacity: 4096) { ids, count in
+      count = Int(gs_list_processors(ids.baseAddress, Int32(ids.count)))
+    }
+  }
+
+  /// How many cores one of several processes on a host should use so that together they use each once: its part of each
+  /// core that it may run on, no more than its part of the container's CPU quota, at least 1.
+  /// - Parameter processes: the cores of all of them, `cores` among them.
+  public static func share(of cores: [Int32], among processes: [[Int32]]) -> Int {
+    share(of: cores, among: processes, quota: quota)
+  }
+
+  package static func share(of cores: [Int32], among processes: [[Int32]], quota: Int?) -> Int {
+    var users: [Int32: Int] = [:]
+    for core in processes.joined() { users[core, default: 0] += 1 }
+    // The small beginning makes three thirds one.
+    let part = cores.reduce(1e-6) { $0 + 1 / Double(max(users[$1] ?? 1, 1)) }
+    return max(1, min(Int(part), quota.map { $0 / max(processes.count, 1) } ?? .max))
+  }
+
+  private static var quota: Int? {
     #if os(Linux)
-      if let membership = text(URL(filePath: "/proc/self/cgroup")),
-        let limit = quota(root: URL(filePath: "/sys/fs/cgroup"), membership: membership)
-      {
-        count = min(count, limit)
-      }
+      guard let membership = text(URL(filePath: "/proc/self/cgroup")) else { return nil }
+      return quota(root: URL(filePath: "/sys/fs/cgroup"), membership: membership)
+    #else
+      return nil
     #endif
-    return max(count, 1)
   }
 
   /// The smallest CPU quota of the control groups that a process is in, in whole cores, rounded up; nil where none is

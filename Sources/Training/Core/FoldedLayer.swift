@@ -14,21 +14,15 @@ package struct FoldedLayer {
 }
 
 extension TrainingState {
-  /// The dictionary in the units of the activations it was trained on: scales and a subtracted bias folded into weights.
+  /// The local features in the units of the activations they were trained on: scales and a subtracted bias folded into
+  /// weights.
   ///
   /// With C_in of a source and C_out of a write, and n = C_out for a source with one write, else the length of the
   /// decoder row scaled by each write's C_out (features then carry the scale, rows keep unit length jointly):
   ///
   ///     w_enc = We · n / C_in;   b_enc = (be − We·bd where bd is subtracted) · n;   threshold = θ · n
   ///     w_dec = Wd · C_out / n;  b_dec = bd · C_out;                                skip = skip · C_out / C_in
-  ///
-  /// - Throws: `TrainingError.setting` on one rank of several, which holds a part only.
-  package func foldedLayers() throws -> [FoldedLayer] {
-    guard shape.shard == .whole else {
-      throw TrainingError.setting(name: "ranks", expected: "all features on one", found: "\(shape.shard.count)")
-    }
-    return sources.indices.map(folded)
-  }
+  package func foldedLayers() -> [FoldedLayer] { sources.indices.map(folded) }
 
   private func folded(_ index: Int) -> FoldedLayer {
     let source = sources[index]

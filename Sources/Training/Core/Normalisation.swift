@@ -21,11 +21,13 @@ public struct Normalisation: Hashable, Sendable {
   }
 
   /// Measures the scales on activations: C = √mean ‖x‖².
+  /// - Parameter limit: lengths above so many times their median count as that; see `TrainingObjective.normLimit`.
   /// - Throws: `TrainingError.setting` when all of a site's activations are zero or one is not finite.
-  public init(measuring inputs: [Tensor], targets: [Tensor]) throws {
+  public init(measuring inputs: [Tensor], targets: [Tensor], limit: Float? = nil) throws {
     func scale(_ tensor: Tensor) throws -> Float {
-      let values = try tensor.read()
-      let sum = values.reduce(0.0) { $0 + Double($1) * Double($1) }
+      let lengths = try Lengths(tensor)
+      let most = limit.map { $0 * lengths.median } ?? .infinity
+      let sum = lengths.values.reduce(0.0) { $0 + Double(min($1, most)) * Double(min($1, most)) }
       let scale = Float((sum / Double(max(tensor.rows, 1))).squareRoot())
       guard scale.isFinite, scale > 0 else {
         throw TrainingError.setting(

@@ -8,8 +8,9 @@ final class StepMemory {
   let inputs: [HostArray<Float>]
   /// Decodes, then gradients, of every Matryoshka group.
   let planes: TrainingPlanes
-  /// AuxK: its decode, then gradient, and what it is to explain.
+  /// AuxK's decode, then gradient.
   let auxPlane: TrainingPlanes?
+  /// y − x̂, for AuxK and for losses on the reconstruction.
   let residual: HostArray<Float>?
   /// Active features of each token.
   let active: HostArray<Int32>
@@ -19,14 +20,16 @@ final class StepMemory {
   /// [groups, tokens].
   let squares: HostArray<Float>
   let auxSquares: HostArray<Float>
+  /// Of the batch.
+  var outliers: [Outlier] = []
 
-  init(_ shape: TrainingShape, groups: Int, hasAux: Bool, tokens: Int) throws {
+  init(_ shape: TrainingShape, groups: Int, hasAux: Bool, keepsResidual: Bool, tokens: Int) throws {
     self.tokens = tokens
     inputs = try (0..<shape.sources).map { _ in try HostArray(tokens * shape.inputWidth) }
     let columns = shape.totalOutputWidth
     planes = try TrainingPlanes(groups: groups, rows: tokens, columns: columns)
     auxPlane = hasAux ? try TrainingPlanes(groups: 1, rows: tokens, columns: columns) : nil
-    residual = hasAux ? try HostArray(tokens * columns) : nil
+    residual = keepsResidual ? try HostArray(tokens * columns) : nil
     active = try HostArray(tokens)
     auxActive = try HostArray(hasAux ? tokens : 0)
     slope = try HostArray(tokens)

@@ -18,6 +18,8 @@ public struct StepReport: Sendable, Equatable {
   public var frequencyLoss: Double
   /// α · mean ‖(y − x̂) − ê‖².
   public var auxLoss: Double
+  /// The loss on the reconstruction, where there is one: for end-to-end training KL(p ‖ p̂), nats a token.
+  public var kl: Double?
   /// Share of features that have not fired for `deadAfterTokens` tokens.
   public var deadShare: Double
   /// The smallest activation selected by TopK or BatchTopK.

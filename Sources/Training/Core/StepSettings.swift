@@ -13,10 +13,12 @@ public struct StepSettings: Hashable, Sendable {
   public var bandwidth: Float
   /// k of TopK and BatchTopK.
   public var k: Int
+  /// β of a loss on the reconstruction (`ReconstructionLoss`).
+  public var endToEnd: Float
 
   public init(
     learningRate: Float, thresholdRate: Float = 1, sparsity: Float = 0, targetL0: Float = 1, frequency: Float = 0,
-    bandwidth: Float = 0.001, k: Int = 1
+    bandwidth: Float = 0.001, k: Int = 1, endToEnd: Float = 0
   ) {
     self.learningRate = learningRate
     self.thresholdRate = thresholdRate
@@ -25,6 +27,7 @@ public struct StepSettings: Hashable, Sendable {
     self.frequency = frequency
     self.bandwidth = bandwidth
     self.k = k
+    self.endToEnd = endToEnd
   }
 
   /// - Throws: `TrainingError.setting` for a value no schedule should reach.
@@ -37,6 +40,7 @@ public struct StepSettings: Hashable, Sendable {
     }
     try positive("learning rate", learningRate, zero: true)
     try positive("threshold rate", thresholdRate, zero: true)
+    try positive("end to end", endToEnd, zero: true)
     switch activation {
     case .jumpReLU:
       try positive("sparsity", sparsity, zero: true)

@@ -6,7 +6,8 @@
 /// x̂_p decodes the features below prefix p (of each source), p_i is the share of the batch on which feature i fires, ê
 /// decodes the strongest dead features of each token. The second and third terms are for JumpReLU only and act through
 /// straight-through estimates on the thresholds (arXiv 2407.14435; the quadratic form is Gemma Scope 2's); the last is
-/// AuxK (arXiv 2406.04093) without its normalisation, (y − x̂) held constant.
+/// AuxK (arXiv 2406.04093) without its normalisation, (y − x̂) held constant. With `normLimit` the errors of outliers in
+/// both weigh less.
 public struct TrainingObjective: Hashable, Sendable {
   /// Which pre-activations become activations.
   public enum Activation: Hashable, Sendable {
@@ -52,6 +53,10 @@ public struct TrainingObjective: Hashable, Sendable {
   /// p₀ of the frequency penalty.
   public var frequencyScale: Float
   public var auxK: AuxK?
+  /// Targets longer than so many times their batch's median weigh as if they were of that length: their squared errors
+  /// are multiplied by (normLimit · median / length)². Attention sinks, dozens of times as long as other tokens, would
+  /// otherwise be most of what is learned from. Nil: all weigh the same.
+  public var normLimit: Float?
   /// How slowly the running threshold of BatchTopK moves, 0 ..< 1; it is the plain mean until that many steps have passed
   /// that the mean is slower.
   public var thresholdMomentum: Float
@@ -60,12 +65,13 @@ public struct TrainingObjective: Hashable, Sendable {
 
   public init(
     activation: Activation, prefixes: [Prefix] = [], frequencyScale: Float = 0.1, auxK: AuxK? = nil,
-    thresholdMomentum: Float = 0.99, deadAfterTokens: Int = 1_000_000
+    normLimit: Float? = nil, thresholdMomentum: Float = 0.99, deadAfterTokens: Int = 1_000_000
   ) {
     self.activation = activation
     self.prefixes = prefixes
     self.frequencyScale = frequencyScale
     self.auxK = auxK
+    self.normLimit = normLimit
     self.thresholdMomentum = thresholdMomentum
     self.deadAfterTokens = deadAfterTokens
   }
@@ -81,6 +87,9 @@ public struct TrainingObjective: Hashable, Sendable {
     }
     guard thresholdMomentum >= 0, thresholdMomentum < 1 else {
       throw failure("threshold momentum", "0 ..< 1", thresholdMomentum)
+    }
+    if let normLimit, !(normLimit >= 1 && normLimit.isFinite) {
+      throw failure("norm limit", "a number from 1", normLimit)
     }
     guard deadAfterTokens > 0 else { throw failure("dead after tokens", "a positive count", deadAfterTokens) }
     if let auxK {

@@ -9,10 +9,20 @@ extension TrainingState {
   public func folded(_ shape: DictionaryShape, modelName: String? = nil, targetL0: Double? = nil) throws
     -> DictionaryParameters
   {
+    guard self.shape.shard == .whole else {
+      throw TrainingError.setting(name: "ranks", expected: "all features on one", found: "\(self.shape.shard.count)")
+    }
+    return try parameters(shape, foldedLayers(), modelName: modelName, targetL0: targetL0)
+  }
+
+  /// `layers` of all features as a dictionary.
+  func parameters(
+    _ shape: DictionaryShape, _ layers: [FoldedLayer], modelName: String?, targetL0: Double?
+  ) throws -> DictionaryParameters {
     try require(shape)
     return try DictionaryParameters(
       shape: shape,
-      layers: foldedLayers().map {
+      layers: layers.map {
         DictionaryParameters.Layer(
           encoder: $0.encoder, encoderBias: $0.encoderBias, threshold: $0.threshold, decoder: $0.decoder,
           decoderBias: $0.decoderBias, skip: $0.skip)

@@ -12,8 +12,9 @@ public import Tensors
 ///
 /// Memory: encoder and decoder rows twice (values and second moments), three times with β1 > 0; during a step the batch's
 /// inputs, one reconstruction of the targets for each prefix, and some 20 bytes for each (token, feature) pair. Nothing
-/// is ever [tokens × width]; at a density near one half, as with uncalibrated thresholds at the very start, pairs take
-/// as much as a dense matrix of a few numbers would: calibrate, or take smaller batches there.
+/// is ever [tokens × width]. Where many features are active, as with uncalibrated thresholds at the very start, a step
+/// takes dense products of a few hundred tokens at a time instead of pairs; lists of pairs are then as long as a dense matrix
+/// of a few numbers would be: calibrate, or take smaller batches there.
 ///
 /// Results are the same bits for any number of threads. Not `Sendable`: a run owns it.
 public final class TrainingState {
@@ -39,6 +40,11 @@ public final class TrainingState {
   let skips: [AdamParameter]
   /// Where candidates for TopK and BatchTopK are first looked for: speed depends on it, results do not.
   var candidateThreshold: Float = -1
+  /// Share of all (token, feature) pairs in a source's code above which a step takes dense products: measured, see
+  /// `docs/training.md`.
+  package var denseAbove = 0.35
+  /// Whether a step's update has begun and not ended: when it throws then, the state is of no use.
+  var isUpdating = false
   private var memory: StepMemory?
 
   /// A state of zeros; `initialise` or `restore` comes next.
@@ -68,28 +74,33 @@ public final class TrainingState {
   }
 
   /// Takes one step. A batch whose loss is not finite changes nothing and is reported (`StepReport.isFinite`).
+  /// - Parameter loss: blended into the reconstruction loss by `StepSettings.endToEnd`; when it throws, nothing has changed.
   /// - Throws: `TrainingError.batch`, `TrainingError.setting`, `TensorError`, what the reducer throws.
   public func step(
-    _ batch: TrainingBatch, _ settings: StepSettings, reducer: any StepReducer = SingleRankReducer()
+    _ batch: TrainingBatch, _ settings: StepSettings, reducer: any StepReducer = SingleRankReducer(),
+    loss: (any ReconstructionLoss)? = nil
   ) throws -> StepReport {
-    try TrainingStep(self, batch, settings, reducer).run(recording: nil)
+    try TrainingStep(self, batch, settings, reducer, loss).run(recording: nil)
   }
 
   /// Losses and all gradients of a batch, changing nothing but counters of the report.
   package func gradients(
-    _ batch: TrainingBatch, _ settings: StepSettings, reducer: any StepReducer = SingleRankReducer()
+    _ batch: TrainingBatch, _ settings: StepSettings, reducer: any StepReducer = SingleRankReducer(),
+    loss: (any ReconstructionLoss)? = nil
   ) throws -> (report: StepReport, gradients: StepGradients) {
     let gradients = try StepGradients(shape)
-    return (try TrainingStep(self, batch, settings, reducer).run(recording: gradients), gradients)
+    return (try TrainingStep(self, batch, settings, reducer, loss).run(recording: gradients), gradients)
   }
 
   /// Whether thresholds are learned.
   var hasThresholds: Bool { objective.activation == .jumpReLU }
 
-  func memory(tokens: Int) throws -> StepMemory {
-    if let memory, memory.tokens == tokens { return memory }
+  func memory(tokens: Int, keepsResidual: Bool) throws -> StepMemory {
+    let hasAux = objective.auxK != nil
+    if let memory, memory.tokens == tokens, !keepsResidual || memory.residual != nil { return memory }
     memory = nil
-    let fresh = try StepMemory(shape, groups: prefixes.count, hasAux: objective.auxK != nil, tokens: tokens)
+    let fresh = try StepMemory(
+      shape, groups: prefixes.count, hasAux: hasAux, keepsResidual: keepsResidual || hasAux, tokens: tokens)
     memory = fresh
     return fresh
   }

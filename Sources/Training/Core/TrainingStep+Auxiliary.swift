@@ -39,11 +39,18 @@ extension TrainingStep {
     }
     try reducer.sum(plane.memory.buffer)
     memory.auxSquares.fill(0)
+    // An error times √w has w times its square; its gradient is then to be multiplied once more.
+    multiply(plane, memory.outliers) { $0.squareRoot() }
+    for outlier in memory.outliers {
+      let start = residual.pointer + place(outlier)
+      for j in 0..<shape.outputWidth { start[j] *= outlier.weight.squareRoot() }
+    }
     ops.errors(
       TrainingErrors(
         planes: plane, columns: 0..<shape.totalOutputWidth, target: UnsafePointer(residual.pointer),
         targetStride: shape.totalOutputWidth, targetScale: 1, bias: nil, weights: [auxK.coefficient],
         scale: 2 / Float(tokens), squares: memory.auxSquares))
+    multiply(plane, memory.outliers) { $0.squareRoot() }
     let mean = memory.auxSquares.buffer.reduce(0.0) { $0 + Double($1) } / Double(tokens)
     report.auxLoss = Double(auxK.coefficient) * mean
     return Auxiliary(codes: codes, plane: plane)

@@ -26,10 +26,11 @@ extension TrainingStep {
     for (index, source) in state.sources.enumerated() {
       let blocks = (source.width + FeatureUpdate.pullBlock - 1) / FeatureUpdate.pullBlock
       let pull = shape.subtractsBias ? try HostArray<Float>(blocks * source.inputs) : nil
+      let products = try products(codes[index], index)
       try ops.updateFeatures(
         FeatureUpdate(
           width: source.width, inputs: source.inputs, columns: source.columns,
-          pairs: try ops.columns(codes[index], width: source.width),
+          pairs: try products == nil ? ops.columns(codes[index], width: source.width) : nil, products: products,
           aux: try aux.map { try ops.columns($0.codes[index], width: source.width) }, x: memory.inputs[index],
           gradient: memory.planes, groupEnds: state.groupEnds, auxGradient: aux?.plane,
           threshold: state.hasThresholds ? source.threshold : nil, bandwidth: settings.bandwidth, slope: memory.slope,
@@ -58,6 +59,16 @@ extension TrainingStep {
     }
     try ops.adam(state.decoderBias, gradient: biasGradient, adam)
     for (skip, gradient) in zip(state.skips, skipGradients) { try ops.adam(skip, gradient: gradient, adam) }
+  }
+
+  /// The gradient sums of a source by dense products; nil where pairs are to be gone through.
+  private func products(_ code: PairCode, _ index: Int) throws -> FeatureProducts? {
+    let source = state.sources[index]
+    guard isDense(code, source) else { return nil }
+    return try ops.gradientProducts(
+      code, x: memory.inputs[index], inputs: source.inputs, gradient: memory.planes, columns: source.columns,
+      groupEnds: state.groupEnds, decoder: source.decoder.value, width: source.width,
+      threshold: state.hasThresholds ? source.threshold : nil, bandwidth: settings.bandwidth, slope: memory.slope)
   }
 
   /// Notes which features fired; adds frequency loss, squared gradients and dead features to `figures`.

@@ -74,25 +74,32 @@ extension TrainingStep {
   /// where it proves too high, a lower one is tried. What is selected does not depend on the guesses.
   private func selectOverBatch(k: Int) throws -> Selection {
     let wanted = k * tokens
-    var guesses = [state.candidateThreshold].filter { $0 >= 0 }
-    for attempt in 0... {
-      let guess: Float
-      if attempt < guesses.count {
-        guess = guesses[attempt]
-      } else if attempt == guesses.count {
-        guess = 0.9 * (try sampledCut(perToken: Float(k)))
-        guesses.append(guess)
-      } else {
-        guess = 0
-      }
-      for encoder in encoders { encoder.threshold.fill(guess) }
-      let codes = try encode(encoders)
+    var codes: [PairCode] = []
+    for guess in Guess.allCases {
+      guard let threshold = try candidateThreshold(guess, k: k) else { continue }
+      for encoder in encoders { encoder.threshold.fill(threshold) }
+      codes = try encode(encoders)
       let (cut, total) = try RadixSelect(reducer).cut(codes, count: wanted)
-      guard total >= wanted || guess == 0 else { continue }
+      guard total >= wanted || guess == .none else { continue }
       for code in codes { code.keep { _ in cut } }
       return Selection(codes: codes, smallest: cut, candidateThreshold: 0.9 * cut)
     }
-    return Selection(codes: [])  // Not reached: a guess of 0 is always taken.
+    return Selection(codes: codes)  // Not reached: the last guess is always taken.
+  }
+
+  /// Where candidates are looked for, one after another until there are enough.
+  private enum Guess: CaseIterable {
+    case lastStep, someRows, none
+  }
+
+  /// The threshold of a guess; nil when there is none.
+  private func candidateThreshold(_ guess: Guess, k: Int) throws -> Float? {
+    switch guess {
+    case .lastStep: state.candidateThreshold >= 0 ? state.candidateThreshold : nil
+    // The rows may be stronger than the others: then all positive numbers are candidates.
+    case .someRows: 0.9 * (try sampledCut(perToken: Float(k)))
+    case .none: 0
+    }
   }
 
   /// The value that `perToken` activations a token exceed, judged by rows spread over the batch; 0 when fewer are

@@ -8,6 +8,7 @@ struct TrainingStep {
   let batch: TrainingBatch
   let settings: StepSettings
   let reducer: any StepReducer
+  let loss: (any ReconstructionLoss)?
   let memory: StepMemory
 
   var shape: TrainingShape { state.shape }
@@ -15,7 +16,8 @@ struct TrainingStep {
   var tokens: Int { batch.tokens }
 
   init(
-    _ state: TrainingState, _ batch: TrainingBatch, _ settings: StepSettings, _ reducer: any StepReducer
+    _ state: TrainingState, _ batch: TrainingBatch, _ settings: StepSettings, _ reducer: any StepReducer,
+    _ loss: (any ReconstructionLoss)? = nil
   ) throws {
     try batch.check(state.shape)
     try settings.check(state.objective.activation)
@@ -23,7 +25,8 @@ struct TrainingStep {
     self.batch = batch
     self.settings = settings
     self.reducer = reducer
-    memory = try state.memory(tokens: batch.tokens)
+    self.loss = loss
+    memory = try state.memory(tokens: batch.tokens, keepsResidual: loss != nil)
   }
 
   /// - Parameter recording: takes the gradients in place of an update.
@@ -32,18 +35,21 @@ struct TrainingStep {
     let selection = try encode()
     try decode(selection.codes)
     var report = try losses()
+    if let loss { try blend(loss, into: &report) }
     report.pairs = selection.codes.reduce(0) { $0 + $1.count }
     report.smallestSelected = selection.smallest.map(Double.init)
     let aux = try auxiliary(&report)
     report.loss += report.sparsityLoss + report.auxLoss
     guard report.isFinite else { return report }
 
+    state.isUpdating = recording == nil
     try backward(selection.codes, aux: aux, recording: recording, report: &report)
     if recording == nil {
       state.steps += 1
       state.tokens += tokens
       if let smallest = selection.smallest { moveThreshold(smallest) }
       if let candidate = selection.candidateThreshold { state.candidateThreshold = candidate }
+      state.isUpdating = false
     }
     report.step = state.steps
     return report
@@ -58,14 +64,27 @@ struct TrainingStep {
     }
   }
 
+  /// Whether so many features are active that dense products are faster than pairs: at first, before thresholds have
+  /// risen from a constant.
+  func isDense(_ code: PairCode, _ source: SourceState) -> Bool {
+    Double(code.count) > state.denseAbove * Double(tokens) * Double(source.width)
+  }
+
   /// Decodes the active pairs by group, on all ranks, and counts them for each token.
   private func decode(_ codes: [PairCode]) throws {
     memory.planes.memory.fill(0)
     memory.active.fill(0)
     for (source, code) in zip(state.sources, codes) {
+      let threshold = state.hasThresholds ? source.threshold : nil
+      if isDense(code, source) {
+        try ops.decodeProducts(
+          code, threshold: threshold, decoder: source.decoder.value, width: source.width, groupEnds: state.groupEnds,
+          into: memory.planes, columns: source.columns, active: memory.active)
+        continue
+      }
       ops.decodePairs(
-        code, threshold: state.hasThresholds ? source.threshold : nil, decoder: source.decoder.value,
-        groupEnds: state.groupEnds, into: memory.planes, columns: source.columns, active: memory.active)
+        code, threshold: threshold, decoder: source.decoder.value, groupEnds: state.groupEnds, into: memory.planes,
+        columns: source.columns, active: memory.active)
     }
     try reducer.sum(memory.planes.memory.buffer)
   }
@@ -79,18 +98,22 @@ struct TrainingStep {
         columns: first..<first + shape.outputWidth)
     }
     memory.squares.fill(0)
-    var variance = 0.0
+    memory.outliers = try findOutliers()
+    var (variance, squaredErrors) = (0.0, 0.0)
     for (write, target) in batch.targets.enumerated() {
       let columns = write * shape.outputWidth..<(write + 1) * shape.outputWidth
       let scale = 1 / state.normalisation.targets[write]
       guard let host = target.hostBytes?.baseAddress else { throw TrainingError.backend("another device's memory") }
       let values = host.assumingMemoryBound(to: Float.self)
+      let before = squares(of: memory.outliers, at: write)
       ops.errors(
         TrainingErrors(
           planes: memory.planes, columns: columns, target: values, targetStride: shape.outputWidth, targetScale: scale,
           bias: UnsafePointer(state.decoderBias.value.pointer + columns.lowerBound),
           weights: state.prefixes.map(\.weight), scale: 2 / Float(tokens), squares: memory.squares,
           residual: memory.residual))
+      squaredErrors += lightenSquares(memory.outliers, at: write, before: before)
+      multiply(memory.planes, memory.outliers, at: write) { $0 }
       let (sums, squares) = ops.columnSums(
         values, rows: tokens, columns: shape.outputWidth, stride: shape.outputWidth)
       for (sum, square) in zip(sums, squares) {
@@ -101,13 +124,15 @@ struct TrainingStep {
       let row = UnsafeBufferPointer(rebasing: memory.squares.buffer[group * tokens..<(group + 1) * tokens])
       return row.reduce(0.0) { $0 + Double($1) } / Double(tokens)
     }
+    // What the weights of outliers took away is variance that was not explained all the same.
+    squaredErrors += (prefixLosses.last ?? 0) * Double(tokens)
     let weighted = zip(prefixLosses, state.prefixes).reduce(0.0) { $0 + $1.0 * Double($1.1.weight) }
     let reconstruction = prefixLosses.last ?? 0
     let (l0, sparsity) = try sparsityTerm()
     return StepReport(
       step: state.steps, loss: weighted, reconstruction: reconstruction, prefixLosses: prefixLosses,
-      fvu: reconstruction * Double(tokens) / variance, l0: l0, sparsityLoss: sparsity, frequencyLoss: 0, auxLoss: 0,
-      deadShare: 0, smallestSelected: nil, pairs: 0, gradientNorm: 0)
+      fvu: squaredErrors / variance, l0: l0, sparsityLoss: sparsity, frequencyLoss: 0, auxLoss: 0,
+      kl: nil, deadShare: 0, smallestSelected: nil, pairs: 0, gradientNorm: 0)
   }
 
   /// Mean L0 over all ranks, and λ · mean (2/L0*)(L0 − L0*)² with its slopes.

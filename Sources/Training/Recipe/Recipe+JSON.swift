@@ -64,6 +64,7 @@ extension Recipe {
       auxK.features = try part.integer("features", in: 1...(1 << 20)) ?? auxK.features
       self.auxK = auxK
     }
+    normLimit = try object.number("norm_limit", in: 1...1e6)
   }
 
   private mutating func readOptimiser(_ object: RecipeObject) throws {
@@ -107,6 +108,11 @@ extension Recipe {
           "start", "are \(paths.count) paths; expected one dictionary, or \(reads.count), one for each site read")
       }
       start = paths
+    }
+    if let part = try object.object("end_to_end", keys: ["beta"]) {
+      var endToEnd = EndToEnd()
+      endToEnd.beta = try part.number("beta", in: 0...1e6, isAbove: true) ?? endToEnd.beta
+      self.endToEnd = endToEnd
     }
   }
 

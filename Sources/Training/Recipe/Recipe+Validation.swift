@@ -38,6 +38,27 @@ extension Recipe {
     if let auxK, auxK.features > features {
       throw object.failure("auxk.features", "is \(auxK.features), more than the \(features) features there are")
     }
+    if endToEnd != nil { try validateEndToEnd(object) }
+  }
+
+  /// Steps end to end take whole sequences, each token once, none left out.
+  private func validateEndToEnd(_ object: RecipeObject) throws {
+    guard !kind.isMultiLayer else {
+      throw object.failure("end_to_end", "goes with an sae or transcoder; a \(kind.rawValue) writes several sites")
+    }
+    guard !start.isEmpty else {
+      throw object.failure("end_to_end", "goes with 'start': it goes on from a trained dictionary")
+    }
+    guard repeats == 1 else {
+      throw object.failure("repeats", "is \(repeats); with 'end_to_end' each sequence is used once")
+    }
+    guard normFilter == nil else {
+      throw object.failure("norm_filter", "leaves tokens out; with 'end_to_end' whole sequences are replaced")
+    }
+    guard batch >= context else {
+      throw object.failure(
+        "batch", "is \(batch); with 'end_to_end' expected at least one sequence, 'context' \(context)")
+    }
   }
 
   /// Stretches given in steps that a run this short never gets through; words for a warning, nil when all is well.

@@ -97,6 +97,13 @@ public struct Recipe: Equatable, Sendable {
     public var momentum = 0.99
   }
 
+  /// The loss of the model's predictions with the reconstruction in place: (MSE + αβ·KL)/(1 + β) with α = MSE/KL held
+  /// constant (Gemma Scope 2 technical paper, section 2.4).
+  public struct EndToEnd: Equatable, Sendable, Encodable {
+    /// Not published; see `docs/training.md`.
+    public var beta = 1.0
+  }
+
   /// Where the weights start.
   public struct Initialisation: Equatable, Sendable, Encodable {
     public enum Encoder: String, CaseIterable, Sendable, Encodable {
@@ -142,6 +149,8 @@ public struct Recipe: Equatable, Sendable {
   public var frequency = FrequencyPenalty()
   public var matryoshka: Matryoshka
   public var auxK: AuxK?
+  /// Errors at targets longer than so many times the median length weigh as if they were of that length.
+  public var normLimit: Double?
   /// A feature is dead when it has not fired on so many tokens.
   public var deadAfter = 1_000_000
 
@@ -160,6 +169,8 @@ public struct Recipe: Equatable, Sendable {
   /// What to go on from, relative to the recipe's folder: a dictionary of the same shape, or for multi-layer kinds one
   /// single-layer dictionary for each read. Empty: random directions.
   public var start: [String] = []
+  /// Nil: activations alone are learned from.
+  public var endToEnd: EndToEnd?
 
   public var seed = 0
   /// Tokens of a sequence.
@@ -178,8 +189,10 @@ extension Recipe: Encodable {
     case initialL0 = "initial_l0"
     case l0Decay = "l0_decay"
     case auxK = "auxk"
+    case endToEnd = "end_to_end"
     case learningRate = "learning_rate"
     case deadAfter = "dead_after"
+    case normLimit = "norm_limit"
     case normFilter = "norm_filter"
   }
 
@@ -204,6 +217,7 @@ extension Recipe: Encodable {
     }
     try container.encode(matryoshka, forKey: .matryoshka)
     try container.encodeIfPresent(auxK, forKey: .auxK)
+    try container.encodeIfPresent(normLimit, forKey: .normLimit)
     try container.encode(learningRate, forKey: .learningRate)
     try container.encode(schedule, forKey: .schedule)
     try container.encode(adam, forKey: .adam)
@@ -214,6 +228,7 @@ extension Recipe: Encodable {
     try container.encode(initialisation, forKey: .initialisation)
     try container.encode(threshold, forKey: .threshold)
     if !start.isEmpty { try container.encode(start, forKey: .start) }
+    try container.encodeIfPresent(endToEnd, forKey: .endToEnd)
     try container.encode(seed, forKey: .seed)
     try container.encode(context, forKey: .context)
     try container.encode(window, forKey: .window)
@@ -222,8 +237,9 @@ extension Recipe: Encodable {
 
   static let keys = [
     "schema", "name", "kind", "reads", "writes", "width", "affine", "objective", "l0", "initial_l0", "l0_decay",
-    "bandwidth", "sparsity", "frequency", "matryoshka", "auxk", "learning_rate", "schedule", "adam", "batch", "tokens",
-    "repeats", "dead_after", "initialisation", "threshold", "start", "seed", "context", "window", "norm_filter",
+    "bandwidth", "sparsity", "frequency", "matryoshka", "auxk", "norm_limit", "learning_rate", "schedule", "adam", "batch",
+    "tokens", "repeats", "dead_after", "initialisation", "threshold", "start", "end_to_end", "seed", "context", "window",
+    "norm_filter",
   ]
 }
 

@@ -44,6 +44,9 @@ public struct SuiteRecipe: Equatable, Sendable {
       try Self.entries(object, entry, index: index, layers: layers).map { fields, place in
         let merged = RecipeObject(file: object.file, place: place + ".", fields: base).merged(with: fields)
         let recipe = try Recipe(merged)
+        guard recipe.endToEnd == nil else {
+          throw merged.failure("end_to_end", "goes with one dictionary (gscope train); a suite shares one pass")
+        }
         guard let name = recipe.name else { throw merged.failure("name", "is missing") }
         guard Self.isPath(name) else {
           throw merged.failure("name", "is '\(name)'; expected a path below the suite's folder")

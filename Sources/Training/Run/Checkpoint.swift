@@ -1,18 +1,18 @@
 import Activations
 import Checkpoints
+import Collectives
 import Dictionaries
 import Foundation
 import Sites
 import Tensors
 
-/// What a checkpoint is: one safetensors file for each dictionary's state, and a manifest that names them, written last.
-/// Whatever the manifest does not name is a leftover.
+/// What a checkpoint is: for each dictionary's state one safetensors file a rank, and a manifest that names them, written
+/// last. Whatever the manifest does not name is a leftover.
 struct CheckpointManifest: Codable, Equatable {
   struct Entry: Codable, Equatable {
     var name: String
     /// In the checkpoint's folder.
-    var file: String
-    var byteCount: Int
+    var slices: RankSlices
     var steps: Int
     /// Batches of the current window used.
     var used: Int
@@ -24,15 +24,15 @@ struct CheckpointManifest: Codable, Equatable {
     var targetScales: [Float]
 
     private enum CodingKeys: String, CodingKey {
-      case name, file, steps, used, sums
+      case name, slices, steps, used, sums
       case inputScales = "input_scales"
       case targetScales = "target_scales"
-      case byteCount = "bytes"
       case metricsBytes = "metrics_bytes"
     }
   }
 
-  var schema = 1
+  static let schema = 2
+  var schema = Self.schema
   /// Where the current window begins.
   var stream: StreamState
   /// Times the corpus was begun again.
@@ -41,6 +41,9 @@ struct CheckpointManifest: Codable, Equatable {
   /// For each dictionary the numbers that decide how its state is to be read and its batches cut.
   var layouts: [RecipeLayout]
   var entries: [Entry]
+
+  /// Names of all it consists of.
+  var files: Set<String> { Set(entries.flatMap(\.slices.files).map(\.name)) }
 }
 
 /// The part of a recipe that must not change while a run is under way. Learning rates and loss coefficients may: that is
@@ -53,6 +56,8 @@ struct RecipeLayout: Codable, Equatable {
   var normFilter: Double?
   var prefixes: [Int]
   var hasFirstMoment: Bool
+  /// Nil where activations alone are learned from.
+  var isEndToEnd: Bool?
 
   init(_ recipe: Recipe) {
     kind = recipe.kind.rawValue
@@ -64,6 +69,7 @@ struct RecipeLayout: Codable, Equatable {
     normFilter = recipe.normFilter
     prefixes = recipe.matryoshka.prefixes
     hasFirstMoment = recipe.adam.beta1 > 0
+    isEndToEnd = recipe.endToEnd.map { _ in true }
   }
 
   /// The first key that differs, with both values.
@@ -85,52 +91,50 @@ struct CheckpointFolder {
   var manifestURL: URL { url.appending(path: "manifest.json") }
   var exists: Bool { FileManager.default.fileExists(atPath: manifestURL.path) }
 
-  /// Writes a checkpoint beside the last one, then removes that.
-  /// - Parameter states: what to write for each entry of the manifest, under the names it gives.
-  /// - Throws: `CheckpointError.unwritable`, leaving the last checkpoint as it was.
-  func write(_ manifest: CheckpointManifest, states: [[String: Tensor]]) throws {
-    do {
-      try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    } catch {
-      throw CheckpointError.unwritable(file: url.path, reason: "the folder cannot be made")
+  /// Writes a checkpoint beside the last one, then removes that. All ranks call it.
+  /// - Parameters:
+  ///   - states: what this rank writes for each entry of the manifest, whose slices are not looked at.
+  ///   - manifest: the root's counts.
+  /// - Throws: `CheckpointError.unwritable`, `CollectivesError`, leaving the last checkpoint as it was.
+  func write(_ manifest: CheckpointManifest, states: [[String: Tensor]], communicator: any Communicator) throws {
+    let isRoot = communicator.isRoot
+    let tag = try communicator.fromRoot {
+      do {
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+      } catch {
+        throw CheckpointError.unwritable(file: url.path, reason: "the folder cannot be made")
+      }
+      return String(UInt64.random(in: .min ... .max), radix: 16)
     }
+    let kept = isRoot && exists ? (try? read().files) ?? [] : []
     var manifest = manifest
-    let kept = exists ? Set((try? read().entries.map(\.file)) ?? []) : []
-    let tag = String(UInt64.random(in: .min ... .max), radix: 16)
     do {
       for (index, tensors) in states.enumerated() {
-        let file = "state-\(index)-\(tag).safetensors"
-        try SafetensorsWriter.write(tensors, to: url.appending(path: file))
-        manifest.entries[index].file = file
-        manifest.entries[index].byteCount = size(file) ?? 0
+        manifest.entries[index].slices = try RankSlices(
+          writing: tensors, stem: "state-\(index)-\(tag)", in: url, communicator: communicator)
       }
-      try AtomicFile.writeJSON(manifest, to: manifestURL)
+      try communicator.together { if isRoot { try AtomicFile.writeJSON(manifest, to: manifestURL) } }
     } catch {
-      clean(keeping: kept)
+      if isRoot { clean(keeping: kept) }
       throw error
     }
-    clean(keeping: Set(manifest.entries.map(\.file)))
+    if isRoot { clean(keeping: manifest.files) }
   }
 
+  /// - Throws: `RunError.checkpoint`.
   func read() throws -> CheckpointManifest {
-    let manifest: CheckpointManifest
-    do {
-      manifest = try JSONDecoder().decode(CheckpointManifest.self, from: Data(contentsOf: manifestURL))
-    } catch {
+    struct Version: Decodable { var schema: Int }
+    let decoder = JSONDecoder()
+    guard let data = try? Data(contentsOf: manifestURL),
+      let schema = try? decoder.decode(Version.self, from: data).schema
+    else { throw RunError.checkpoint(path: manifestURL.path, reason: "the manifest cannot be read") }
+    guard schema == CheckpointManifest.schema else {
+      throw RunError.checkpoint(path: manifestURL.path, reason: "schema \(schema) is of another version")
+    }
+    guard let manifest = try? decoder.decode(CheckpointManifest.self, from: data) else {
       throw RunError.checkpoint(path: manifestURL.path, reason: "the manifest cannot be read")
     }
-    guard manifest.schema == 1 else {
-      throw RunError.checkpoint(path: manifestURL.path, reason: "schema \(manifest.schema) is of another version")
-    }
-    for entry in manifest.entries {
-      guard entry.file == URL(filePath: entry.file).lastPathComponent, let size = size(entry.file) else {
-        throw RunError.checkpoint(path: url.path, reason: "\(entry.file) is missing")
-      }
-      guard size == entry.byteCount else {
-        throw RunError.checkpoint(
-          path: url.path, reason: "\(entry.file) has \(size) bytes, the manifest says \(entry.byteCount)")
-      }
-    }
+    for entry in manifest.entries { try entry.slices.check(in: url) }
     return manifest
   }
 
@@ -146,9 +150,5 @@ struct CheckpointFolder {
     for name in names where name != manifestURL.lastPathComponent && !files.contains(name) {
       try? FileManager.default.removeItem(at: url.appending(path: name))
     }
-  }
-
-  private func size(_ file: String) -> Int? {
-    (try? url.appending(path: file).resourceValues(forKeys: [.fileSizeKey]))?.fileSize
   }
 }

@@ -11,6 +11,8 @@ public struct MetricsLine: Equatable, Sendable, Codable {
   /// Of each batch about its own mean.
   public var fvu: Double
   public var l0: Double
+  /// KL(p ‖ p̂), nats a token: only end to end.
+  public var kl: Double?
   /// Share of features that have not fired for `dead_after` tokens.
   public var dead: Double
   public var learningRate: Double
@@ -21,7 +23,7 @@ public struct MetricsLine: Equatable, Sendable, Codable {
   public var tokensPerSecond: Double
 
   enum CodingKeys: String, CodingKey {
-    case step, tokens, loss, fvu, l0, dead, sparsity
+    case step, tokens, loss, fvu, l0, kl, dead, sparsity
     case learningRate = "learning_rate"
     case targetL0 = "target_l0"
     case tokensPerSecond = "tokens_per_second"
@@ -31,6 +33,7 @@ public struct MetricsLine: Equatable, Sendable, Codable {
   var json: String {
     func text(_ number: Double) -> String { number.isFinite ? "\(number)" : "null" }
     return "{\"step\":\(step),\"tokens\":\(tokens),\"loss\":\(text(loss)),\"fvu\":\(text(fvu)),\"l0\":\(text(l0)),"
+      + (kl.map { "\"kl\":\(text($0))," } ?? "")
       + "\"dead\":\(text(dead)),\"learning_rate\":\(text(learningRate)),\"sparsity\":\(text(sparsity)),"
       + "\"target_l0\":\(text(targetL0)),\"tokens_per_second\":\(text(tokensPerSecond))}\n"
   }
@@ -42,6 +45,7 @@ struct MetricsSums: Codable, Equatable {
   var loss = 0.0
   var fvu = 0.0
   var l0 = 0.0
+  var kl: Double?
 }
 
 /// Appends to a `metrics.jsonl`. A checkpoint remembers how long the file was; what a killed run wrote after it is cut

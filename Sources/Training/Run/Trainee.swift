@@ -28,7 +28,9 @@ public struct TrainingJob {
 final class Trainee {
   let job: TrainingJob
   let state: TrainingState
-  let log: MetricsLog
+  /// Nil on ranks other than the root.
+  let log: MetricsLog?
+  private let reducer: any StepReducer
   /// Batches of the current window used so far.
   var used: Int
   var sums: MetricsSums
@@ -37,12 +39,13 @@ final class Trainee {
 
   /// - Parameter sites: the places of the job's sites among the tensors of a window.
   init(
-    job: TrainingJob, state: TrainingState, log: MetricsLog, inputs: [Int], targets: [Int], used: Int = 0,
-    sums: MetricsSums = MetricsSums()
+    job: TrainingJob, state: TrainingState, log: MetricsLog?, reducer: any StepReducer, inputs: [Int], targets: [Int],
+    used: Int = 0, sums: MetricsSums = MetricsSums()
   ) {
     self.job = job
     self.state = state
     self.log = log
+    self.reducer = reducer
     self.inputs = inputs
     self.targets = targets
     self.used = used
@@ -64,7 +67,7 @@ final class Trainee {
     return StepSettings(
       learningRate: Float(recipe.learningRates(step)), thresholdRate: Float(recipe.threshold.rate),
       sparsity: Float(sparsity), targetL0: Float(target), frequency: Float(recipe.frequency.coefficient * ramp),
-      bandwidth: Float(recipe.bandwidth), k: max(1, Int(target.rounded())))
+      bandwidth: Float(recipe.bandwidth), k: max(1, Int(target.rounded())), endToEnd: Float(recipe.endToEnd?.beta ?? 0))
   }
 
   func batch(_ window: WindowRows, _ index: Int, backend: any Backend) throws -> TrainingBatch {
@@ -78,21 +81,26 @@ final class Trainee {
   }
 
   /// Takes the next step and returns a line for the log when one is due.
+  /// - Parameter loss: taken up by recipes that train end to end.
   /// - Throws: `RunError.diverged`.
-  func step(_ window: WindowRows, metricsEvery: Int, backend: any Backend) throws -> (StepReport, MetricsLine?) {
+  func step(
+    _ window: WindowRows, metricsEvery: Int, backend: any Backend, loss: (any ReconstructionLoss)? = nil
+  ) throws -> (StepReport, MetricsLine?) {
     let settings = settings
-    let report = try state.step(batch(window, used, backend: backend), settings)
+    let report = try state.step(
+      batch(window, used, backend: backend), settings, reducer: reducer, loss: recipe.endToEnd == nil ? nil : loss)
     try check(report, settings)
     used += 1
     sums.steps += 1
     sums.loss += report.loss
     sums.fvu += report.fvu
     sums.l0 += report.l0
+    if let kl = report.kl { sums.kl = (sums.kl ?? 0) + kl }
     guard state.steps % metricsEvery == 0 || isDone else { return (report, nil) }
     let count = Double(sums.steps)
     let line = MetricsLine(
       step: state.steps, tokens: state.tokens, loss: sums.loss / count, fvu: sums.fvu / count, l0: sums.l0 / count,
-      dead: report.deadShare, learningRate: Double(settings.learningRate),
+      kl: sums.kl.map { $0 / count }, dead: report.deadShare, learningRate: Double(settings.learningRate),
       sparsity: recipe.objective == .jumprelu ? Double(settings.sparsity) : 0,
       targetL0: Double(recipe.objective == .jumprelu ? settings.targetL0 : Float(settings.k)), tokensPerSecond: 0)
     sums = MetricsSums()

@@ -13,6 +13,8 @@ public struct TrainingProgress: Sendable {
   public let loss: Double
   public let fvu: Double
   public let l0: Double
+  /// Only end to end.
+  public let kl: Double?
   public let dead: Double
   /// Activations trained on, of the last stretch.
   public let tokensPerSecond: Double

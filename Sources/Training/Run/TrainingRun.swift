@@ -1,5 +1,6 @@
 public import Activations
 import Checkpoints
+public import Collectives
 public import Dictionaries
 public import Foundation
 public import Sites
@@ -11,9 +12,13 @@ public import Tensors
 /// before the dictionaries have their tokens it is begun again. Runs are a pure function of recipes, corpus and model:
 /// one that was killed and resumed ends with the same bits as one that was not.
 ///
+/// The ranks of a job make the same run and call the same methods; each holds every R-th feature of every dictionary and
+/// gets all activations. Files are the root's, but for the checkpoint's slices, so all must see one folder. What the run
+/// throws, but for `CollectivesError` of ranks that were lost, it throws on all ranks at the same point; `check` and the
+/// source are to do so as well.
+///
 /// ```swift
 /// let run = try TrainingRun(jobs, source: source, folder: folder, identity: identity, backend: backend)
-/// try run.resume()
 /// try run.train(check: { }) { print($0.fvu) }
 /// for result in try run.results() { try result.parameters.write(to: result.job.folder) }
 /// ```
@@ -34,26 +39,28 @@ public final class TrainingRun {
   public let folder: URL
   public let identity: RunIdentity
   /// Times the corpus was begun again.
-  public private(set) var passes = 0
+  public internal(set) var passes = 0
 
   let source: any ActivationSource
   let backend: any Backend
   let options: Options
-  private let lock: RunLock
-  private let checkpoints: CheckpointFolder
-  private var trainees: [Trainee] = []
+  let communicator: any Communicator
+  /// Nil on ranks other than the root.
+  private let lock: RunLock?
+  let checkpoints: CheckpointFolder
+  var trainees: [Trainee] = []
   /// Where the current window begins.
-  private var position: StreamState
+  var position: StreamState
   private var window: WindowRows?
-  private var lastCheckpoint = ContinuousClock.now
-  /// A step that fails may leave a state that is half one thing, half another.
-  private var isStepping = false
+  var lastCheckpoint = ContinuousClock.now
+  /// A step or a write that fails may leave a state that is half one thing, half another.
+  var isBusy = false
 
   /// Locks `folder`, which is made.
   /// - Throws: `RunError.locked`, `.occupied` when there is a checkpoint and `resumes` is false; `CheckpointError`.
   public init(
     _ jobs: [TrainingJob], source: any ActivationSource, folder: URL, identity: RunIdentity, backend: any Backend,
-    options: Options = Options(), resumes: Bool = false
+    options: Options = Options(), resumes: Bool = false, communicator: any Communicator = SingleRank()
   ) throws {
     self.jobs = jobs
     self.source = source
@@ -61,17 +68,28 @@ public final class TrainingRun {
     self.identity = identity
     self.backend = backend
     self.options = options
-    try Self.make(folder)
-    for job in jobs { try Self.make(job.folder) }
-    lock = try RunLock(folder)
+    self.communicator = communicator
+    if let job = jobs.first(where: { $0.recipe.endToEnd != nil }), !(source is any ReconstructionLoss) {
+      throw TrainingError.setting(
+        name: "end_to_end of \(job.name)", expected: "whole sequences to learn from", found: "\(type(of: source))")
+    }
+    lock = try communicator.together {
+      guard communicator.isRoot else { return nil }
+      try Self.make(folder)
+      for job in jobs { try Self.make(job.folder) }
+      return try RunLock(folder)
+    }
     checkpoints = CheckpointFolder(run: folder)
     position = source.state
-    guard checkpoints.exists else {
-      checkpoints.remove()
-      return
+    let manifest = try communicator.fromRoot { [checkpoints] () -> CheckpointManifest? in
+      guard checkpoints.exists else {
+        checkpoints.remove()
+        return nil
+      }
+      guard resumes else { throw RunError.occupied(path: folder.path) }
+      return try checkpoints.read()
     }
-    guard resumes else { throw RunError.occupied(path: folder.path) }
-    try restore()
+    if let manifest { try restore(manifest) }
   }
 
   private static func make(_ folder: URL) throws {
@@ -90,30 +108,45 @@ public final class TrainingRun {
     (trainees.reduce(0) { $0 + $1.state.steps }, jobs.reduce(0) { $0 + $1.recipe.steps })
   }
 
+  /// Seconds that this process waited for activations (the model's pass, or a store), and that it trained.
+  public private(set) var seconds = (source: 0.0, training: 0.0)
+
   // MARK: Training
 
   /// Trains all dictionaries to their ends, writing checkpoints and metrics.
   /// - Parameters:
-  ///   - check: called between steps; when it throws, a checkpoint is written and the error passed on.
-  ///   - report: told of every step.
-  /// - Throws: `RunError`, `ActivationError`, `TrainingError`, `CheckpointError`.
+  ///   - check: called between steps; when it throws, on all ranks, a checkpoint is written and the error passed on.
+  ///   - report: told of every step, on every rank.
+  /// - Throws: `RunError`, `ActivationError`, `TrainingError`, `CheckpointError`, `CollectivesError`.
   public func train(check: () throws -> Void = {}, report: (TrainingProgress) throws -> Void = { _ in }) throws {
     var meter = RateMeter()
     do {
       while try openWindow() {
         meter.skip()
+        let start = ContinuousClock.now
+        defer { seconds.training += (ContinuousClock.now - start) / .seconds(1) }
         try useWindow(check: check, report: report, meter: &meter)
       }
-    } catch let error as RunError {
-      throw error
-    } catch let error as CheckpointError {
-      throw error
     } catch {
-      // Stopped from outside, within a step's reach of a clean state: what was done is not lost.
-      if !trainees.isEmpty, !isStepping { try writeCheckpoint() }
+      guard isFromOutside(error) else { throw error }
+      // Within a step's reach of a clean state: what was done is not lost.
+      if !trainees.isEmpty { try writeCheckpoint() }
+      // Where several ranks were told to stop while the model ran, that is what stopped them.
+      if communicator.count > 1 { try check() }
       throw error
     }
     try writeCheckpoint()
+  }
+
+  /// Whether the run was stopped by what it calls, at the same point on all ranks.
+  private func isFromOutside(_ error: any Error) -> Bool {
+    switch error {
+    case is RunError, is CheckpointError: false
+    case CollectivesError.failed: !isBusy
+    case is CollectivesError: false
+    // A loss that runs the model within a step is stopped before anything changes.
+    default: !isBusy || communicator.count == 1 && !trainees.contains(where: \.state.isUpdating)
+    }
   }
 
   private func useWindow(
@@ -124,21 +157,23 @@ public final class TrainingRun {
       let batches = trainee.batches(in: window.count)
       while trainee.used < batches, !trainee.isDone {
         try check()
-        isStepping = true
-        let (step, line) = try trainee.step(window, metricsEvery: options.metricsEvery, backend: backend)
-        isStepping = false
+        isBusy = true
+        let (step, line) = try trainee.step(
+          window, metricsEvery: options.metricsEvery, backend: backend, loss: source as? any ReconstructionLoss)
         let rate = meter.add(min(trainee.recipe.batch, window.count))
         if var line {
           line.tokensPerSecond = rate
-          try trainee.log.append(line)
+          try communicator.together { try trainee.log?.append(line) }
         }
+        isBusy = false
         let (done, total) = steps
         try report(
           TrainingProgress(
             job: index, jobs: trainees.count, name: trainee.job.name, step: trainee.state.steps,
             steps: trainee.recipe.steps, stepsDone: done, stepsInAll: total, loss: step.loss, fvu: step.fvu,
-            l0: step.l0, dead: step.deadShare, tokensPerSecond: rate))
-        if (ContinuousClock.now - lastCheckpoint) / .seconds(1) >= options.checkpointEvery { try writeCheckpoint() }
+            l0: step.l0, kl: step.kl, dead: step.deadShare, tokensPerSecond: rate))
+        let isDue = (ContinuousClock.now - lastCheckpoint) / .seconds(1) >= options.checkpointEvery
+        if try communicator.any(isDue) { try writeCheckpoint() }
       }
     }
   }
@@ -164,6 +199,8 @@ public final class TrainingRun {
   /// is one.
   private func nextWindow() throws {
     window = nil
+    let began = ContinuousClock.now
+    defer { seconds.source += (ContinuousClock.now - began) / .seconds(1) }
     var start = source.state
     var next = try source.nextWindow()
     if next == nil, start.windowIndex > 0 {
@@ -183,14 +220,22 @@ public final class TrainingRun {
     trainees = try jobs.map { job in
       let (inputs, targets) = try places(of: job)
       let state = try TrainingState(
-        beginning: job, on: window, inputs: inputs, targets: targets, backend: backend)
-      let log = try MetricsLog(job.folder.appending(path: "metrics.jsonl"), keeping: 0)
-      return Trainee(job: job, state: state, log: log, inputs: inputs, targets: targets)
+        beginning: job, on: window, inputs: inputs, targets: targets, backend: backend, communicator: communicator)
+      let log = try communicator.together { try self.log(of: job, keeping: 0) }
+      return Trainee(
+        job: job, state: state, log: log, reducer: try communicator.featureShard().reducer, inputs: inputs,
+        targets: targets)
     }
   }
 
+  /// The root's.
+  func log(of job: TrainingJob, keeping bytes: Int) throws -> MetricsLog? {
+    guard communicator.isRoot else { return nil }
+    return try MetricsLog(job.folder.appending(path: "metrics.jsonl"), keeping: bytes)
+  }
+
   /// Where the sites of a job stand among those of the source.
-  private func places(of job: TrainingJob) throws -> (inputs: [Int], targets: [Int]) {
+  func places(of job: TrainingJob) throws -> (inputs: [Int], targets: [Int]) {
     func place(_ sites: [Site]) throws -> [Int] {
       let names = source.sites.map(\.description)
       return try sites.map { site in
@@ -203,59 +248,8 @@ public final class TrainingRun {
     return (try place(job.shape.reads), try place(job.shape.writes))
   }
 
-  // MARK: Checkpoints
-
-  /// Writes a checkpoint of all dictionaries.
-  /// - Throws: `CheckpointError.unwritable`, the last checkpoint kept.
-  public func writeCheckpoint() throws {
-    for trainee in trainees { try trainee.log.sync() }
-    let manifest = CheckpointManifest(
-      stream: position, passes: passes, identity: identity, layouts: trainees.map { RecipeLayout($0.recipe) },
-      entries: trainees.map {
-        .init(
-          name: $0.job.name, file: "", byteCount: 0, steps: $0.state.steps, used: $0.used,
-          metricsBytes: $0.log.byteCount, sums: $0.sums, inputScales: $0.state.normalisation.inputs,
-          targetScales: $0.state.normalisation.targets)
-      })
-    try checkpoints.write(manifest, states: trainees.map { try $0.state.tensors() })
-    lastCheckpoint = .now
-  }
-
-  private func restore() throws {
-    let manifest = try checkpoints.read()
-    let path = folder.path
-    if let (key, found, expected) = manifest.identity.difference(from: identity) {
-      throw RunError.otherRun(path: path, key: key, found: found, expected: expected)
-    }
-    let names = manifest.entries.map(\.name)
-    guard names == jobs.map(\.name), manifest.layouts.count == names.count else {
-      throw RunError.otherRun(
-        path: path, key: "list of dictionaries", found: names.joined(separator: ", "),
-        expected: jobs.map(\.name).joined(separator: ", "))
-    }
-    for (job, layout) in zip(jobs, manifest.layouts) {
-      if let (key, found, expected) = layout.difference(from: RecipeLayout(job.recipe)) {
-        throw RunError.otherRun(path: path, key: "\(key) of \(job.name)", found: found, expected: expected)
-      }
-    }
-    trainees = try zip(jobs, manifest.entries).map { job, entry in
-      let (inputs, targets) = try places(of: job)
-      let file = try SafetensorsFile(checkpoints.url.appending(path: entry.file))
-      let scales = Normalisation(inputs: entry.inputScales, targets: entry.targetScales)
-      let state = try TrainingState(job, normalisation: scales, backend: backend)
-      try state.restore([file])
-      let log = try MetricsLog(job.folder.appending(path: "metrics.jsonl"), keeping: entry.metricsBytes)
-      return Trainee(
-        job: job, state: state, log: log, inputs: inputs, targets: targets, used: entry.used, sums: entry.sums)
-    }
-    checkpoints.clean(keeping: Set(manifest.entries.map(\.file)))
-    passes = manifest.passes
-    position = manifest.stream
-    try source.restore(position)
-  }
-
   /// Removes the checkpoint: the results are safe elsewhere.
-  public func finish() { checkpoints.remove() }
+  public func finish() { if communicator.isRoot { checkpoints.remove() } }
 
   // MARK: Results
 
@@ -269,14 +263,16 @@ public final class TrainingRun {
     public let normalisation: Normalisation
   }
 
-  /// The dictionaries as they are now.
+  /// The dictionaries as they are now, on the root; none on other ranks, which call it as well.
   public func results() throws -> [Result] {
-    try trainees.map { trainee in
-      Result(
-        job: trainee.job,
-        parameters: try trainee.state.folded(
-          trainee.job.shape, modelName: identity.modelName, targetL0: trainee.recipe.l0),
-        steps: trainee.state.steps, tokens: trainee.state.tokens, normalisation: trainee.state.normalisation)
+    try trainees.compactMap { trainee in
+      let parameters = try trainee.state.gathered(
+        trainee.job.shape, modelName: identity.modelName, targetL0: trainee.recipe.l0, over: communicator)
+      return parameters.map {
+        Result(
+          job: trainee.job, parameters: $0, steps: trainee.state.steps, tokens: trainee.state.tokens,
+          normalisation: trainee.state.normalisation)
+      }
     }
   }
 

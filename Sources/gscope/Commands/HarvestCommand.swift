@@ -1,5 +1,6 @@
 import Activations
 import ArgumentParser
+import Collectives
 import Foundation
 import Gemma
 import Sites
@@ -10,7 +11,8 @@ struct HarvestCommand: ParsableCommand {
     commandName: "harvest", abstract: "Store the activations of a corpus, for training dictionaries.",
     discussion: """
       One pass of the model feeds all sites. The rows of <bos> and other special tokens are left out. Run the same \
-      command again to go on with one that was stopped; the result is the same to the last bit.
+      command again to go on with one that was stopped; the result is the same to the last bit. Ranks started by mpirun \
+      each take a share of the sequences.
 
       Example: gscope harvest --site resid_post.9 --corpus .cache/corpus/train.jsonl.gz --tokens 1000000 --output acts
       """)
@@ -68,31 +70,49 @@ struct HarvestCommand: ParsableCommand {
     if normSite != nil, normFilter == nil { throw ValidationError("--norm-site needs --norm-filter.") }
   }
 
-  func run() throws {
-    let texts = try corpus.open()
-    let opened = try model.open()
-    let sites = try SiteList.sites(site, shape: opened.model.shape)
+  func run() throws { try Ranks.run(harvest) }
+
+  private func harvest(_ ranks: any Communicator) throws {
+    let threads = try Ranks.threads(ranks)
+    let (texts, opened) = try ranks.together {
+      guard shard == nil || ranks.count == 1 else {
+        throw CommandError.usage("--shard is for separate jobs; the \(ranks.count) ranks of this one have a share each")
+      }
+      return (try corpus.open(), try model.open(threads: threads))
+    }
+    let sites = try ranks.together { try SiteList.sites(site, shape: opened.model.shape) }
     var packing = PackingOptions(context: corpus.context, tokenLimit: tokens)
-    if let shard { (packing.shard, packing.shardCount) = (shard.index, shard.count) }
+    (packing.shard, packing.shardCount) = shard.map { ($0.index, $0.count) } ?? (ranks.rank, ranks.count)
     let options = HarvestOptions(
       packing: packing, batch: batch,
       normFilter: normFilter.map { .init(site: normSite ?? sites[0], factor: $0) })
+    let hashes = try ranks.fromRoot { [try opened.weightHash(), try texts.sha256(check: Interruption.check)] }
     let settings = StoreSettings(
       sites: sites.map { .init(site: $0, width: opened.model.shape.width(of: $0)) }, type: dtype, seed: seed,
-      harvest: options, rowsPerShard: rowsPerFile, model: opened.name,
-      modelSHA256: try opened.weightHash(),
-      corpusSHA256: try texts.sha256(check: Interruption.check))
+      harvest: options, rowsPerShard: rowsPerFile, model: opened.name, modelSHA256: hashes[0], corpusSHA256: hashes[1])
     var folder = URL(filePath: output)
     if packing.shardCount > 1 { folder.append(path: "shard-\(packing.shard)-of-\(packing.shardCount)") }
-    let writer = try StoreWriter(
-      folder, settings: settings, model: opened.model, tokenizer: try opened.tokenizer.required(), corpus: texts,
-      check: Interruption.check)
-    let seconds = try harvest(with: writer, jobs: packing.shardCount)
-    try report(writer, settings, folder, seconds)
+    let writer = try ranks.together {
+      try StoreWriter(
+        folder, settings: settings, model: opened.model, tokenizer: try opened.tokenizer.required(), corpus: texts,
+        check: Interruption.check)
+    }
+    let start = ContinuousClock.now
+    do {
+      try harvest(with: writer, jobs: packing.shardCount)
+    } catch CommandError.interrupted {
+      // Told below, by all ranks.
+    }
+    try Ranks.check(ranks)
+    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    let (rows, found) = (try ranks.gatherOne(writer.rows), try ranks.gatherOne(writer.rowsFound))
+    guard ranks.isRoot else { return }
+    try report(
+      rows: rows.reduce(0, +), found: found.reduce(0, +), settings, ranks.count > 1 ? URL(filePath: output) : folder,
+      seconds)
   }
 
-  private func harvest(with writer: StoreWriter, jobs: Int) throws -> Double {
-    let start = ContinuousClock.now
+  private func harvest(with writer: StoreWriter, jobs: Int) throws {
     if writer.rowsFound > 0, !writer.isComplete {
       Diagnostics.message("going on behind the \(Format.count(writer.rowsFound, "row")) stored before")
     }
@@ -104,11 +124,10 @@ struct HarvestCommand: ParsableCommand {
       passed = writer.tokensPassed
     }
     try writer.finish()
-    return (ContinuousClock.now - start) / .seconds(1)
   }
 
-  private func report(_ writer: StoreWriter, _ settings: StoreSettings, _ folder: URL, _ seconds: Double) throws {
-    let new = writer.rows - writer.rowsFound
+  private func report(rows: Int, found: Int, _ settings: StoreSettings, _ folder: URL, _ seconds: Double) throws {
+    let new = rows - found
     let rate = seconds > 0 ? Double(new) / seconds : 0
     if json {
       let sites = settings.sites.map { column -> JSONValue in
@@ -116,14 +135,14 @@ struct HarvestCommand: ParsableCommand {
       }
       return try StandardOutput.line(
         .document([
-          ("output", .string(folder.path)), ("rows", .integer(writer.rows)), ("rows_found", .integer(writer.rowsFound)),
+          ("output", .string(folder.path)), ("rows", .integer(rows)), ("rows_found", .integer(found)),
           ("sites", .array(sites)), ("dtype", .string(dtype.rawValue)), ("seconds", .double(seconds)),
           ("tokens_per_second", .double(rate)), ("model_sha256", .string(settings.modelSHA256)),
           ("corpus_sha256", .string(settings.corpusSHA256)),
         ]))
     }
     let work = new > 0 ? " in \(Format.duration(seconds)), \(Format.short(rate)) tokens/s" : ", all there already"
-    try StandardOutput.line("\(Format.count(writer.rows, "row")) in \(folder.path)\(work)")
+    try StandardOutput.line("\(Format.count(rows, "row")) in \(folder.path)\(work)")
   }
 }
 

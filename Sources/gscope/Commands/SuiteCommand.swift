@@ -1,6 +1,7 @@
 import Activations
 import ArgumentParser
 import Checkpoints
+import Collectives
 import Dictionaries
 import Foundation
 import Gemma
@@ -32,27 +33,30 @@ struct SuiteBuildCommand: ParsableCommand {
 
   @OptionGroup var training: TrainingOptions
 
-  @Flag(help: "Write the dictionaries in the compact form: int8, a quarter of the size.") var compact = false
+  @Flag(help: "Write the dictionaries in the compact form: packed int8, a sixth of the size.") var compact = false
 
-  func run() throws {
+  func run() throws { try Ranks.run(build) }
+
+  private func build(_ ranks: any Communicator) throws {
     let url = URL(filePath: recipe)
     let folder = training.folder
-    if try TrainingReport.isFinished(folder, resumes: training.resume) {
-      return try StandardOutput.line("\(folder.path) is finished")
+    guard try TrainingReport.isToDo(folder, resumes: training.resume, ranks) else { return }
+    let threads = try Ranks.threads(ranks)
+    let (opened, suite) = try ranks.together {
+      let opened = try model.open(threads: threads)
+      return (opened, try SuiteRecipe(contentsOf: url, layers: opened.model.shape.layers))
     }
-    let opened = try model.open()
-    let suite = try SuiteRecipe(contentsOf: url, layers: opened.model.shape.layers)
     let items = suite.recipes.map { recipe in
       let name = recipe.name ?? ""
       return TrainingSession.Item(name: name, recipe: training.adjusted(recipe), folder: folder.appending(path: name))
     }
     let session = TrainingSession(
-      opened: opened, options: training, items: items, isCompact: compact, recipeURL: url)
-    let trained = try session.run()
-    let report = TrainingReport(trained: trained, folder: folder)
-    let hash = try opened.weightHash()
-    try AtomicFile.write(
-      Data(report.suiteText(modelName: opened.name, modelSHA256: hash).utf8), to: folder.appending(path: "suite.json"))
-    try report.show(json: training.json)
+      opened: opened, options: training, items: items, isCompact: compact, recipeURL: url, ranks: ranks)
+    let trained = try session.run { trained in
+      let text = TrainingReport(trained: trained, folder: folder).suiteText(
+        modelName: opened.name, modelSHA256: try opened.weightHash())
+      try AtomicFile.write(Data(text.utf8), to: folder.appending(path: "suite.json"))
+    }
+    if let trained { try TrainingReport(trained: trained, folder: folder).show(json: training.json) }
   }
 }

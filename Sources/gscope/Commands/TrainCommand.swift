@@ -1,4 +1,5 @@
 import ArgumentParser
+import Collectives
 import Foundation
 import Training
 
@@ -10,7 +11,8 @@ struct TrainCommand: ParsableCommand {
       The recipe is one JSON file (see docs/training.md; recipes/short-run.json is made for millions of tokens, \
       recipes/gemma-scope-2.json for billions). The output folder gets the dictionary in Gemma Scope 2's layout, \
       training.json with the figures measured on held-out text, and metrics.jsonl. Checkpoints are written as it goes; \
-      after a crash or Ctrl-C (exit status 130) --resume goes on to the same result, bit for bit.
+      after a crash or Ctrl-C (exit status 130) --resume goes on to the same result, bit for bit. Several ranks share the \
+      model's pass and the dictionary's features: mpirun -n R gscope train …
 
       Examples:
         gscope train --recipe recipes/short-run.json --corpus .cache/corpus/train.jsonl.gz \
@@ -31,18 +33,19 @@ struct TrainCommand: ParsableCommand {
     name: .customLong("name"), help: ArgumentHelp("How the dictionary is called; the output folder's name without."))
   var dictionaryName: String?
 
-  func run() throws {
+  func run() throws { try Ranks.run(train) }
+
+  private func train(_ ranks: any Communicator) throws {
     let url = URL(filePath: recipe)
-    let recipe = training.adjusted(try Recipe(contentsOf: url))
+    let recipe = try ranks.together { training.adjusted(try Recipe(contentsOf: url)) }
     let folder = training.folder
     let name = dictionaryName ?? recipe.name ?? folder.standardizedFileURL.lastPathComponent
-    if try TrainingReport.isFinished(folder, resumes: training.resume) {
-      return try StandardOutput.line("\(folder.path) is finished")
-    }
-    let opened = try model.open()
+    guard try TrainingReport.isToDo(folder, resumes: training.resume, ranks) else { return }
+    let threads = try Ranks.threads(ranks)
     let session = TrainingSession(
-      opened: opened, options: training, items: [.init(name: name, recipe: recipe, folder: folder)], isCompact: false,
-      recipeURL: url)
-    try TrainingReport(trained: try session.run(), folder: folder).show(json: training.json)
+      opened: try ranks.together { try model.open(threads: threads) }, options: training,
+      items: [.init(name: name, recipe: recipe, folder: folder)], isCompact: false, recipeURL: url, ranks: ranks)
+    guard let trained = try session.run() else { return }
+    try TrainingReport(trained: trained, folder: folder).show(json: training.json)
   }
 }

@@ -43,7 +43,7 @@ struct RankCheckups {
       }
       rounds += 1
       // Ranks agree on the time and on signals, so that all leave at the same round.
-      if try communicator.any(Interruption.isRequested) { try Interruption.check() }
+      try Ranks.check(communicator)
     } while try communicator.any(Date().timeIntervalSince(start) < seconds)
     guard try !communicator.any(!isRight) else {
       return Checkup("sums", .failed, "differ from the sum in rank order", advice: "this MPI library loses data")

@@ -29,11 +29,9 @@ enum InfoSubject {
     }
     let names = Set(list)
     if names.contains("suite.json") { return .suite(try Suite(contentsOf: url)) }
-    if names.contains("params.safetensors") || names.contains("params.npz")
-      || names.contains("params_layer_0.safetensors")
-    {
-      return try dictionary(url, site: site)
-    }
+    let weights =
+      ["params.npz"] + ["params", "params_layer_0"].flatMap { ["\($0).safetensors", "\($0).safetensors.gz"] }
+    if !names.isDisjoint(with: weights) { return try dictionary(url, site: site) }
     if names.contains("config.json") { return .model(try GemmaCheckpoint(url)) }
     throw CommandError.input(
       source: url.path,

@@ -16,12 +16,15 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
   case outputClosed
   /// The user stopped the command; exit status 128 + `signal`.
   case interrupted(signal: Int32)
+  /// The first of several ranks says what happened and ends with the status for it; the others end with 0.
+  case toldByRoot
 
   var description: String {
     switch self {
     case .usage(let text), .model(let text), .checkFailed(let text): text
     case .unavailable(let flag, let alternative): "\(flag) is not available in this version; \(alternative)"
     case .input(let source, let reason), .file(let source, let reason): "\(source): \(reason)"
+    case .toldByRoot: "the first rank tells what happened"
     case .outputClosed: "the standard output was closed"
     case .interrupted(let signal): "interrupted by signal \(signal)"
     }

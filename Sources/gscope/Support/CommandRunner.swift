@@ -31,6 +31,8 @@ enum CommandRunner {
       signal(SIGPIPE, SIG_DFL)
       raise(SIGPIPE)
       return 128 + SIGPIPE
+    case .toldByRoot:
+      return 0
     case .usage(let text):
       Diagnostics.error(text)
       return 2

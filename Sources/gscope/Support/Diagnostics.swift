@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Synchronization
 
 /// Messages for people on the standard error.
 enum Diagnostics {
@@ -8,9 +9,18 @@ enum Diagnostics {
 
   static let log = Logger(label: "gscope")
 
+  private static let silence = Atomic<Bool>(false)
+
+  /// Whether nothing is written: another rank tells.
+  static var isQuiet: Bool {
+    get { silence.load(ordering: .relaxed) }
+    set { silence.store(newValue, ordering: .relaxed) }
+  }
+
   static func error(_ text: String) { message("error: \(text)") }
 
   static func message(_ text: String) {
+    guard !isQuiet else { return }
     Progress.clear()
     FileHandle.standardError.write(Data("gscope: \(text)\n".utf8))
   }

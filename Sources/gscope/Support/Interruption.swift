@@ -28,12 +28,15 @@ enum Interruption {
 
   private static func note(_ signal: Int32) { received.store(signal, ordering: .relaxed) }
 
+  /// The signal that came, or 0.
+  static var signal: Int32 { received.load(ordering: .relaxed) }
+
   /// Whether a signal came.
-  static var isRequested: Bool { received.load(ordering: .relaxed) != 0 }
+  static var isRequested: Bool { signal != 0 }
 
   /// - Throws: `CommandError.interrupted` once a signal came.
   static func check() throws {
-    let signal = received.load(ordering: .relaxed)
+    let signal = signal
     if signal != 0 { throw CommandError.interrupted(signal: signal) }
   }
 }

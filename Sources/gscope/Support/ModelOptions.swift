@@ -35,10 +35,11 @@ struct ModelOptions: ParsableArguments {
   }
 
   /// Opens the model on a new engine.
+  /// - Parameter threads: where the environment does not say; all available cores when nil.
   /// - Throws: also `ValidationError` for an environment variable with a value that cannot be meant.
-  func open() throws -> OpenedModel {
+  func open(threads: Int? = nil) throws -> OpenedModel {
     let url = try locate()
-    return try OpenedModel(url, backend: try EngineSettings().makeBackend())
+    return try OpenedModel(url, backend: try EngineSettings().makeBackend(threads: threads))
   }
 }
 
@@ -99,5 +100,8 @@ struct EngineSettings {
     }
   }
 
-  func makeBackend() throws -> NativeBackend { try NativeBackend(isa: isa, threads: threads) }
+  /// - Parameter threads: where the environment does not say.
+  func makeBackend(threads other: Int? = nil) throws -> NativeBackend {
+    try NativeBackend(isa: isa, threads: threads ?? other)
+  }
 }

@@ -44,6 +44,7 @@ final class Progress {
 
   /// Replaces the line on the terminal.
   static func show(_ line: String) {
+    guard !Diagnostics.isQuiet else { return }
     FileHandle.standardError.write(Data("\r\u{1B}[K\(VisibleText.clipped(line, to: Terminal.errorWidth - 1))".utf8))
     isShown.store(true, ordering: .relaxed)
   }

@@ -1,5 +1,6 @@
 import Activations
 import Checkpoints
+import Collectives
 import Dictionaries
 import Foundation
 import Tensors
@@ -14,9 +15,14 @@ struct TrainingResults {
   /// Rows of the last window on which the largest activations are looked for.
   private static let activityRows = 65_536
 
-  func write() throws -> [TrainedDictionary] {
+  /// All ranks call it; nil on others than the root, which wait for it.
+  func write() throws -> [TrainedDictionary]? {
     let results = try run.results()
-    let window = try run.lastWindow()
+    let window = try session.activityWindow(run, texts, rows: Self.activityRows)
+    return try session.ranks.together { session.ranks.isRoot ? try write(results, window) : nil }
+  }
+
+  private func write(_ results: [TrainingRun.Result], _ window: ActivationWindow?) throws -> [TrainedDictionary] {
     let plain = run.folder.appending(path: "checkpoint/plain")
     for result in results {
       if session.isCompact {
@@ -59,7 +65,6 @@ struct TrainingResults {
         Data(try text(result, cards[index], activity, plainFVU: fvu).utf8),
         to: result.job.folder.appending(path: "training.json"))
     }
-    run.finish()
     return trained
   }
 

@@ -1,5 +1,6 @@
 import Activations
 import Checkpoints
+import Collectives
 import Dictionaries
 import Foundation
 import Gemma
@@ -24,35 +25,56 @@ struct TrainingSession {
   let isCompact: Bool
   /// The recipe's file, for errors and for paths in it.
   let recipeURL: URL
+  let ranks: any Communicator
 
-  /// Trains, measures and writes all dictionaries.
-  func run() throws -> [TrainedDictionary] {
-    let texts = try TrainingTexts(options)
+  /// Trains, measures and writes all dictionaries. Nil on ranks other than the root.
+  /// - Parameter conclude: writes what is left to write, on the root. A run that is killed before it has done so goes on
+  ///   from its checkpoint.
+  func run(conclude: ([TrainedDictionary]) throws -> Void = { _ in }) throws -> [TrainedDictionary]? {
     let view = TrainingView()
-    let source = try source(texts, view: view)
-    let identity = RunIdentity(
-      version: Gscope.version, modelName: opened.name,
-      modelSHA256: try opened.weightHash(),
-      corpus: options.store ?? options.corpus.joined(separator: " "), corpusSHA256: try corpusHash(texts))
+    let texts = try ranks.together { try TrainingTexts(options) }
+    let source = try ranks.together { try self.source(texts, view: view) }
+    let jobs = try ranks.together { try items.map(job) }
+    let identity = try ranks.fromRoot {
+      RunIdentity(
+        version: Gscope.version, modelName: opened.name,
+        modelSHA256: try opened.weightHash(),
+        corpus: options.store ?? options.corpus.joined(separator: " "), corpusSHA256: try corpusHash(texts))
+    }
     let run = try TrainingRun(
-      try items.map(job), source: source, folder: options.folder, identity: identity, backend: opened.backend,
-      options: options.runOptions, resumes: options.resume)
+      jobs, source: source, folder: options.folder, identity: identity, backend: opened.backend,
+      options: options.runOptions, resumes: options.resume, communicator: ranks)
+    if ranks.isRoot {
+      for folder in [options.folder, plots] + items.map(\.folder) { AtomicFile.removeLeftovers(in: folder) }
+    }
     for item in items {
       if let warning = item.recipe.tooShort { Diagnostics.log.warning("\(item.name): \(warning)") }
     }
     if run.steps.done > 0 { Diagnostics.message("going on after step \(run.steps.done) of \(run.steps.total)") }
     try train(run, view: view)
-    let trained = try TrainingResults(session: self, run: run, texts: texts).write()
-    if options.plot {
-      let plots = try TrainingPlots(items.map { ($0.name, $0.folder.appending(path: "metrics.jsonl")) })
-      try plots.write(to: options.folder.appending(path: "plots"))
+    if ranks.isRoot {
+      let (source, training) = run.seconds
+      Diagnostics.message(
+        "\(options.store == nil ? "the model's pass" : "reading") took \(Format.duration(source)), "
+          + "training \(Format.duration(training))")
     }
+    let trained = try TrainingResults(session: self, run: run, texts: texts).write()
+    try ranks.together {
+      guard let trained else { return }
+      if options.plot {
+        try TrainingPlots(items.map { ($0.name, $0.folder.appending(path: "metrics.jsonl")) }).write(to: plots)
+      }
+      try conclude(trained)
+    }
+    run.finish()
     return trained
   }
 
+  private var plots: URL { options.folder.appending(path: "plots") }
+
   private func train(_ run: TrainingRun, view: TrainingView) throws {
     do {
-      try run.train(check: Interruption.check, report: view.show)
+      try run.train(check: { try Ranks.check(ranks) }, report: { if ranks.isRoot { view.show($0) } })
     } catch let error as CommandError {
       if case .interrupted = error {
         let (done, total) = run.steps
@@ -88,21 +110,58 @@ struct TrainingSession {
     let recipe = items[0].recipe
     let sites = Set(items.flatMap(\.recipe.sites)).sorted()
     let window = WindowOptions(rows: recipe.window, seed: UInt64(recipe.seed))
+    if recipe.endToEnd != nil { return try sequenceSource(texts, recipe) }
     if let store = options.store {
       let store = try ActivationStore(contentsOf: URL(filePath: store))
-      return try StoreActivationSource(store, sites: sites, window: window)
+      return try StoreActivationSource(store, sites: sites, window: window, communicator: ranks)
     }
+    return try modelSource(texts, sites: sites, window: window) {
+      view.waiting("the model reads the next \(Format.grouped(recipe.window)) tokens …")
+    }
+  }
+
+  private func modelSource(
+    _ texts: TrainingTexts, sites: [Site], window: WindowOptions, waiting: @escaping () -> Void = {}
+  ) throws -> ModelActivationSource {
     guard let corpus = texts.training else { throw CommandError.usage("Missing --corpus PATH (or --store DIR).") }
     for site in sites { try opened.model.shape.validate(site) }
     let filter = normFilter.map { HarvestOptions.NormFilter(site: $0.site, factor: $0.factor) }
-    let context = min(recipe.context, opened.configuration.maximumPositions)
     return try ModelActivationSource(
       opened.model, tokenizer: opened.tokenizer.required(), corpus: corpus, sites: sites,
-      options: HarvestOptions(packing: PackingOptions(context: context), normFilter: filter), window: window
+      options: HarvestOptions(packing: packing, normFilter: filter), window: window, communicator: ranks
     ) {
       try Interruption.check()
-      view.waiting("the model reads the next \(Format.grouped(recipe.window)) tokens …")
+      waiting()
     }
+  }
+
+  private var packing: PackingOptions {
+    PackingOptions(context: min(items[0].recipe.context, opened.configuration.maximumPositions))
+  }
+
+  /// End to end: whole sequences, about as many tokens a step as the recipe's batch.
+  private func sequenceSource(_ texts: TrainingTexts, _ recipe: Recipe) throws -> SequenceSource {
+    guard options.store == nil, let corpus = texts.training else {
+      throw RecipeError.value(
+        path: recipeURL.path, key: "end_to_end",
+        reason: "needs whole sequences of text: give --corpus, not --store, which has activations one by one")
+    }
+    guard ranks.count == 1 else {
+      throw RecipeError.value(
+        path: recipeURL.path, key: "end_to_end", reason: "runs in one process, here there are \(ranks.count) ranks")
+    }
+    return try SequenceSource(
+      opened.model, tokenizer: opened.tokenizer.required(), corpus: corpus,
+      shape: recipe.shape(on: opened.model.shape, file: recipeURL.path), packing: packing,
+      sequences: max(1, recipe.batch / packing.context), check: Interruption.check)
+  }
+
+  /// Training activations on which to see what features do: the last window, or where windows are single batches, as
+  /// many tokens from the beginning of the corpus.
+  func activityWindow(_ run: TrainingRun, _ texts: TrainingTexts, rows: Int) throws -> ActivationWindow? {
+    guard items[0].recipe.endToEnd != nil else { return try run.lastWindow() }
+    let window = WindowOptions(rows: min(rows, items[0].recipe.tokens))
+    return try modelSource(texts, sites: run.sites, window: window).nextWindow()
   }
 
   /// Where and from what on tokens are left out as outliers in norm: by the first residual stream, else the first site.

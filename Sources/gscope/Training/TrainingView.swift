@@ -18,8 +18,7 @@ final class TrainingView {
     Progress.show(text)
   }
 
-  func show(_ progress: TrainingProgress) throws {
-    try Interruption.check()
+  func show(_ progress: TrainingProgress) {
     let isLast = progress.stepsDone == progress.stepsInAll
     if firstStep == nil {
       firstStep = progress.stepsDone
@@ -48,6 +47,7 @@ final class TrainingView {
       "L0 \(Format.decimal(progress.l0, 1))", "dead \(Format.percent(progress.dead))",
       "\(Format.grouped(Int(progress.tokensPerSecond))) tokens/s",
     ]
+    if let kl = progress.kl { parts.insert("KL \(Format.decimal(kl, 4))", at: 2) }
     if progress.jobs > 1 { parts.append("dictionary \(progress.job + 1)/\(progress.jobs)") }
     if progress.stepsDone < progress.stepsInAll, left.isFinite { parts.append("\(Format.duration(left)) left") }
     return parts.joined(separator: ", ")

@@ -114,9 +114,9 @@ struct NPZFaultTests {
   }
 
   @Test func brokenDeflateStreamsAreNamed() {
-    #expect(text { $0.entries[1].packed[0] = 7 }.contains("tensor 'b': broken deflate stream: invalidBlock"))
-    #expect(text { $0.entries[1].packed.removeLast() }.contains("broken deflate stream: truncated"))
-    #expect(text { $0.entries[1].byteCount += 1 }.contains("broken deflate stream: tooShort"))
+    #expect(text { $0.entries[1].packed[0] = 7 }.contains("tensor 'b': broken deflate stream: invalid block type"))
+    #expect(text { $0.entries[1].packed.removeLast() }.contains("broken deflate stream: it ends early"))
+    #expect(text { $0.entries[1].byteCount += 1 }.contains("broken deflate stream: it holds less than was announced"))
     #expect(text { $0.entries[1].byteCount -= 1 }.contains("tensor 'b': "))
   }
 

@@ -1,6 +1,7 @@
 import Collectives
 import Dictionaries
 import Foundation
+import Sites
 import TestSupport
 import Testing
 import Training
@@ -18,11 +19,10 @@ import Training
       let reports = try (0..<Self.steps).map {
         try state.step(try rankCase.batch($0), rankCase.settings, reducer: reducer)
       }
-      try ShardedCheckpoint(folder.url).write(state, communicator: communicator)
-      return reports
+      return (reports, try slices(state, in: folder.url, communicator))
     }
-    for found in all {
-      #expect(found == all[0], "ranks disagree about their figures")
+    for (found, _) in all {
+      #expect(found == all[0].0, "ranks disagree about their figures")
       for (one, many) in zip(reports, found) {
         for (what, a, b) in [
           ("loss", one.loss, many.loss), ("fvu", one.fvu, many.fvu), ("l0", one.l0, many.l0),
@@ -34,7 +34,7 @@ import Training
     }
     #expect(!rankCase.hasAux || reports.contains { $0.auxLoss > 0 }, "no feature was dead: AuxK is not tested")
     let (gathered, _) = try rankCase.state(SingleRank())
-    try ShardedCheckpoint(folder.url).restore(gathered)
+    try all[0].1.restore(gathered, from: folder.url)
     #expect(gathered.steps == Self.steps)
     #expect(abs(gathered.runningThreshold - single.runningThreshold) <= 1e-5 * single.runningThreshold)
     for (name, distance) in try distances(single, gathered) {
@@ -47,59 +47,85 @@ import Training
     throws
   {
     let folder = try TemporaryDirectory()
-    let checkpoint = ShardedCheckpoint(folder.url)
-    _ = try ThreadedRanks.run(3) { communicator in
+    let before = try ThreadedRanks.run(3) { communicator in
       let (state, reducer) = try rankCase.initialised(communicator)
       for step in 0..<2 { _ = try state.step(try rankCase.batch(step), rankCase.settings, reducer: reducer) }
-      try ShardedCheckpoint(folder.url).write(state, communicator: communicator)
-    }
+      return try slices(state, in: folder.url, communicator)
+    }[0]
     let (single, _) = try rankCase.state(SingleRank())
-    try checkpoint.restore(single)
+    try before.restore(single, from: folder.url)
     for step in 2..<4 { _ = try single.step(try rankCase.batch(step), rankCase.settings) }
 
-    _ = try ThreadedRanks.run(ranks) { communicator in
+    let after = try ThreadedRanks.run(ranks) { communicator in
       let (state, reducer) = try rankCase.state(communicator)
-      try ShardedCheckpoint(folder.url).restore(state)
+      try before.restore(state, from: folder.url)
       for step in 2..<4 { _ = try state.step(try rankCase.batch(step), rankCase.settings, reducer: reducer) }
-      try communicator.barrier()
-      try ShardedCheckpoint(folder.url).write(state, communicator: communicator)
-    }
+      return try slices(state, in: folder.url, communicator)
+    }[0]
     let (gathered, _) = try rankCase.state(SingleRank())
-    try checkpoint.restore(gathered)
+    try after.restore(gathered, from: folder.url)
     #expect(gathered.steps == 4)
     #expect(gathered.tokens == 4 * RankCase.tokens)
     for (name, distance) in try distances(single, gathered) {
       #expect(distance <= 1e-5, "\(rankCase) \(name): \(distance)")
     }
-    // Slices of the checkpoint before are gone.
-    let files = try FileManager.default.contentsOfDirectory(atPath: folder.url.path).filter { $0.hasPrefix("state-") }
-    #expect(files.count == ranks)
+    #expect(after.files.count == ranks)
   }
 
-  /// A slice that is missing, cut short or of another run is refused, naming the file.
-  @Test func damagedCheckpointsAreRefused() throws {
+  /// A slice that is missing, cut short or of another place is refused, naming the file.
+  @Test func damagedSlicesAreRefused() throws {
     let rankCase = RankCase.all[0]
     let folder = try TemporaryDirectory()
-    let checkpoint = ShardedCheckpoint(folder.url)
     let (empty, _) = try rankCase.state(SingleRank())
-    #expect(throws: TrainingError.self) { try checkpoint.restore(empty) }
-    #expect(!checkpoint.exists)
-    _ = try ThreadedRanks.run(2) { communicator in
-      let (state, _) = try rankCase.initialised(communicator)
-      try ShardedCheckpoint(folder.url).write(state, communicator: communicator)
+    let written = try ThreadedRanks.run(2) { communicator in
+      try slices(try rankCase.initialised(communicator).state, in: folder.url, communicator)
+    }[0]
+    try written.restore(empty, from: folder.url)
+    let name = try #require(written.files.last?.name)
+    #expect(name.hasSuffix("-1-of-2.safetensors"))
+    let file = folder.url.appending(path: name)
+    let bytes = try Data(contentsOf: file)
+    try bytes.dropLast().write(to: file)
+    #expect { try written.restore(empty, from: folder.url) } throws: { "\($0)".contains(name) }
+    try FileManager.default.removeItem(at: file)
+    #expect { try written.restore(empty, from: folder.url) } throws: { "\($0)".contains(name) }
+    var outside = written
+    outside.files[0].name = "../x"
+    #expect { try outside.restore(empty, from: folder.url) } throws: { "\($0)".contains("../x") }
+  }
+
+  /// A rank that cannot write its slice stops all of them.
+  @Test func aRankThatCannotWriteStopsAll() throws {
+    let folder = try TemporaryDirectory()
+    let outcomes = try ThreadedRanks.run(3) { communicator in
+      let state = try RankCase.all[0].initialised(communicator).state
+      let place = communicator.rank == 1 ? folder.url.appending(path: "missing") : folder.url
+      do {
+        _ = try slices(state, in: place, communicator)
+        return ""
+      } catch { return "\(error)" }
     }
-    #expect(checkpoint.exists)
-    try checkpoint.restore(empty)
-    let names = try FileManager.default.contentsOfDirectory(atPath: folder.url.path)
-    let slice = folder.url.appending(path: try #require(names.first { $0.contains("-1-of-2") }))
-    let bytes = try Data(contentsOf: slice)
-    try bytes.dropLast().write(to: slice)
-    #expect { try checkpoint.restore(empty) } throws: { "\($0)".contains(slice.lastPathComponent) }
-    try FileManager.default.removeItem(at: slice)
-    #expect { try checkpoint.restore(empty) } throws: { "\($0)".contains(slice.lastPathComponent) }
-    try #"{"schema":1,"steps":0,"slices":{"files":[{"name":"../x","bytes":1}]}}"#
-      .write(to: folder.url.appending(path: "manifest.json"), atomically: true, encoding: .utf8)
-    #expect { try checkpoint.restore(empty) } throws: { "\($0)".contains("../x") }
+    #expect(Set(outcomes).count == 1)
+    #expect(outcomes[0].hasPrefix("rank 1 of 3: ") && outcomes[0].contains("missing"), "\(outcomes)")
+  }
+
+  /// What ranks hold together folds into the dictionary that one rank folds.
+  @Test(arguments: RankCase.all, [2, 3]) func gatheredDictionariesAreThoseOfOneRank(rankCase: RankCase, ranks: Int)
+    throws
+  {
+    let sites = rankCase.kind.isMultiLayer ? (0..<3).map { Site.residPost($0) } : [.residPost(0)]
+    let outputs = rankCase.kind == .transcoder || rankCase.kind == .clt ? sites.map { Site.mlpOut($0.layer) } : sites
+    let width = try rankCase.shape(.whole)
+    let shape = try DictionaryShape(
+      checking: rankCase.kind, reads: sites, writes: outputs, width: width.width, inputWidth: width.inputWidth,
+      outputWidth: width.outputWidth, isAffine: rankCase.isAffine)
+    let expected = try rankCase.initialised(SingleRank()).state.folded(shape, modelName: "m", targetL0: 7)
+    let found = try ThreadedRanks.run(ranks) { communicator in
+      try rankCase.initialised(communicator).state.gathered(
+        shape, modelName: "m", targetL0: 7, over: communicator)
+    }
+    #expect(found[0] == expected)
+    #expect(found.dropFirst().allSatisfy { $0 == nil })
   }
 
   @Test func moreRanksThanFeatures() {
@@ -111,4 +137,11 @@ import Training
       }
     }
   }
+}
+
+/// Writes every rank's slice.
+private func slices(_ state: TrainingState, in folder: URL, _ communicator: any Communicator) throws -> RankSlices {
+  let tag = try communicator.fromRoot { Int.random(in: 0...999_999) }
+  return try RankSlices(
+    writing: try state.tensors(), stem: "state-\(tag)", in: folder, communicator: communicator)
 }

@@ -72,6 +72,12 @@ import Training
     ("\"initial_l0\":300", "'l0_decay'"), ("\"initial_l0\":10,\"l0_decay\":{\"steps\":5}", "'initial_l0'"),
     ("\"affine\":true", "'affine'"), ("\"adam\":{\"beta1\":1}", "'adam.beta1'"), ("\"seed\":-1", "'seed'"),
     ("\"auxk\":{\"features\":9999}", "'auxk.features'"), ("\"norm_filter\":1", "'norm_filter'"),
+    ("\"end_to_end\":{}", "'end_to_end' goes with 'start'"),
+    ("\"start\":\"x\",\"end_to_end\":{\"beta\":0}", "'end_to_end.beta' is 0"),
+    ("\"start\":\"x\",\"end_to_end\":{\"alpha\":1}", "'end_to_end.alpha' is no known key"),
+    ("\"start\":\"x\",\"end_to_end\":{},\"repeats\":2", "'repeats' is 2"),
+    ("\"start\":\"x\",\"end_to_end\":{},\"norm_filter\":6", "'norm_filter'"),
+    ("\"start\":\"x\",\"end_to_end\":{},\"batch\":512", "'batch' is 512"),
     ("\"tokens\":1e30", "'tokens'"), ("\"repeats\":0", "'repeats'"), ("\"context\":1", "'context'"),
   ])
   func badValuesNameTheirKey(part: String, text: String) throws {
@@ -93,6 +99,7 @@ import Training
     recipe.matryoshka = .init(prefixes: [random.int(1...2000), 2048], weights: [0.25, Double(abs(random.float()))])
     recipe.auxK = seed % 2 == 0 ? nil : .init(coefficient: Double(abs(random.float())), features: random.int(1...2048))
     recipe.normFilter = seed % 3 == 0 ? nil : 6.5
+    recipe.normLimit = seed % 2 == 0 ? nil : 6
     recipe.initialL0 = seed % 5 == 0 ? nil : 300
     recipe.l0Decay = seed % 5 == 0 ? .none : .share(0.25)
     recipe.tokens = random.int(4096...1_000_000_000)
@@ -101,6 +108,18 @@ import Training
     let encoder = JSONEncoder()
     let json = try encoder.encode(recipe)
     #expect(try Recipe(json: Array(json), file: "w.json") == recipe)
+  }
+
+  @Test func endToEndGoesWithOneWrittenSite() throws {
+    let recipe = try recipe(minimal("\"start\":\"x\",\"end_to_end\":{\"beta\":0.25}"))
+    #expect(recipe.endToEnd?.beta == 0.25)
+    #expect(try Recipe(json: Array(JSONEncoder().encode(recipe)), file: "w.json") == recipe)
+    let error = #expect(throws: RecipeError.self) {
+      _ = try self.recipe(
+        "{\"schema\":1,\"kind\":\"crosscoder\",\"reads\":[\"resid_post.1\",\"resid_post.2\"],\"width\":99,"
+          + "\"start\":\"x\",\"end_to_end\":{}}")
+    }
+    #expect("\(String(describing: error))".contains("a crosscoder writes several sites"))
   }
 
   @Test func committedRecipesAreValid() throws {
@@ -136,6 +155,7 @@ import Training
     ("{\"name\":\"x\",\"layers\":[9],\"reads\":\"resid_post.{layer}\"}", "layers"),
     ("{\"name\":\"x\",\"layers\":\"all\",\"reads\":\"resid_post.{layer}\"}", "twice"),
     ("{\"name\":\"x\",\"reads\":\"resid_post.0\",\"wide\":1}", "dictionaries[0].wide"),
+    ("{\"name\":\"x\",\"reads\":\"resid_post.0\",\"start\":\"y\",\"end_to_end\":{}}", "end_to_end"),
   ])
   func badSuitesNameTheirEntry(entry: String, key: String) throws {
     let text = "{\"schema\":1,\"base\":{\"width\":16,\"l0\":4},\"dictionaries\":[\(entry)]}"

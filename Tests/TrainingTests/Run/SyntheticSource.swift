@@ -1,4 +1,5 @@
 import Activations
+import Collectives
 import Dictionaries
 import Foundation
 import Sites
@@ -79,7 +80,9 @@ struct SyntheticRun {
     ].map { try Recipe(json: Array($0.utf8), file: "r.json") }
   }
 
-  func make(_ source: any ActivationSource, resumes: Bool = false) throws -> TrainingRun {
+  func make(
+    _ source: any ActivationSource, resumes: Bool = false, communicator: any Communicator = SingleRank()
+  ) throws -> TrainingRun {
     let jobs = try recipes.enumerated().map { index, recipe in
       TrainingJob(
         name: "d\(index)", recipe: recipe,
@@ -91,7 +94,8 @@ struct SyntheticRun {
       jobs, source: source, folder: folder,
       identity: RunIdentity(
         version: "test", modelName: "tiny", modelSHA256: "m", corpus: "c", corpusSHA256: "s"),
-      backend: NativeBackend(threads: 1), options: .init(checkpointEvery: 1e9, metricsEvery: 3), resumes: resumes)
+      backend: NativeBackend(threads: 1), options: .init(checkpointEvery: 1e9, metricsEvery: 3), resumes: resumes,
+      communicator: communicator)
   }
 
   /// Every metrics file without the one number that depends on the clock.

@@ -1,0 +1,90 @@
+"""The Markdown table of compare_training.py, from what is recorded: means over seeds with 95 % intervals (Student's t)."""
+
+import json
+import math
+import statistics
+from pathlib import Path
+
+NAMES = {"gscope": "gscope", "saelens": "SAELens", "dictionary_learning": "dictionary_learning"}
+OBJECTIVES = {"batchtopk": "BatchTopK", "jumprelu": "JumpReLU"}
+
+
+def lines_of(path: Path) -> list[dict]:
+    return [json.loads(line) for line in open(path)] if path.exists() else []
+
+
+def spread(values: list[float], digits: int, percent: bool = False) -> str:
+    from training_measure import interval
+
+    mean, half = interval([100 * value if percent else value for value in values])
+    return f"{mean:.{digits}f}" + ("" if math.isnan(half) else f" ± {half:.{digits}f}")
+
+
+def step_seconds(times: list[dict], tool: str, objective: str) -> tuple[float, str] | None:
+    """Median over rounds; of quiet ones when there are any, else processor time over threads, which waiting leaves alone."""
+    mine = [t for t in times if (t["tool"], t["objective"]) == (tool, objective)]
+    quiet = [t["step_seconds"] for t in mine if not t["loaded"]]
+    if quiet:
+        return statistics.median(quiet), ""
+    if mine:
+        return statistics.median(t["step_cpu_seconds"] / t["threads"] for t in mine), "†"
+    return None
+
+
+def minutes(runs: list[dict], times: list[dict]) -> str:
+    quiet = [r["seconds"] for r in runs if not r["loaded"]]
+    if quiet:
+        return spread([seconds / 60 for seconds in quiet], 1)
+    step = step_seconds(times, runs[0]["tool"], runs[0]["objective"])
+    return "not measured" if step is None else f"{step[0] * runs[0]['steps'] / 60:.1f}*{step[1]}"
+
+
+def results_table(records: list[dict], times: list[dict], action: str) -> list[str]:
+    lines = [
+        "| objective | tool | rate | seeds | L0 | FVU | FVU at the same L0 (L0) | dead, held-out | dead, training | minutes "
+        "| peak memory |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    groups: dict[tuple, list[dict]] = {}
+    for record in records:
+        if record["action"] == action:
+            groups.setdefault((record["objective"], record["tool"], record["tokens"], record["rate"],
+                               record["coefficient"], record["bandwidth"]), []).append(record)  # fmt: skip
+    order = lambda group: (list(OBJECTIVES).index(group[0]), group[2], list(NAMES).index(group[1]), group[3])
+    for group in sorted(groups, key=order):
+        runs, (objective, tool, _, rate, coefficient, _) = groups[group], group
+        of = lambda name: [run[name] for run in runs]
+        matched = [run["matched"] for run in runs]
+        extra = "" if coefficient is None else f", λ {coefficient:g}"
+        lines.append(
+            f"| {OBJECTIVES[objective]} | {NAMES[tool]} {runs[0]['version'].split()[-1]} | {rate:g}{extra} | {len(runs)} "
+            f"| {spread(of('l0'), 1)} | {spread(of('fvu'), 4)} "
+            f"| {spread([m['fvu'] for m in matched], 4)} ({spread([m['l0'] for m in matched], 1)}) "
+            f"| {spread(of('dead_heldout'), 1, True)} % | {spread(of('dead_training'), 1, True)} % "
+            f"| {minutes(runs, times)} | {statistics.median(of('peak_mb')):,.0f} MB |"
+        )
+    return lines
+
+
+def table(folder: Path) -> str:
+    records, times = lines_of(folder / "results.jsonl"), lines_of(folder / "times.jsonl")
+    blocks = []
+    for action, title in (("run", "Whole runs"), ("tune", "Learning rates tried")):
+        chosen = [r for r in records if r["action"] == action]
+        if chosen:
+            tokens = ", ".join(f"{n:,}" for n in sorted({r["tokens"] for r in chosen}))
+            repeats = " to ".join(f"{n:.1f}" for n in sorted({min(r["repeats"] for r in chosen),
+                                                             max(r["repeats"] for r in chosen)}))  # fmt: skip
+            distinct = max(r["distinct"] for r in chosen)
+            head = f"{title}: {tokens} activations, {distinct:,} distinct (repeats {repeats}), {chosen[0]['machine']}."
+            blocks.append("\n".join([head, "", *results_table(records, times, action)]))
+    steps = []
+    for objective in OBJECTIVES:
+        for tool in NAMES:
+            if (step := step_seconds(times, tool, objective)) is not None:
+                steps.append(f"| {OBJECTIVES[objective]} | {NAMES[tool]} | {step[0]:.3f} s{step[1]} |")
+    if steps:
+        blocks.append("\n".join(["| objective | tool | a step |", "|---|---|---|", *steps]))
+    notes = ["95 % intervals over seeds (Student's t). * others loaded the machine: seconds a step, measured alone, times "
+             "the steps. † processor seconds over threads, since no round was quiet."]  # fmt: skip
+    return "\n\n".join(blocks + notes)
