@@ -75,10 +75,15 @@ var targets: [Target] = [
 
 // libFuzzer executables need `--sanitize fuzzer` and have no `main`, so they exist only when asked for (`make fuzz`).
 if Context.environment["GSCOPE_FUZZ"] != nil {
-  for name in ["FuzzSafetensors", "FuzzGGUF", "FuzzNPZ", "FuzzTokenizer", "FuzzConfiguration"] {
+  let readers = [
+    "FuzzSafetensors", "FuzzGGUF", "FuzzNPZ", "FuzzGzip", "FuzzTokenizer", "FuzzConfiguration", "FuzzDictionary",
+    "FuzzRecipe",
+  ]
+  for name in readers {
     targets.append(
       .executableTarget(
-        name: name, dependencies: ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma"],
+        name: name,
+        dependencies: ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Training"],
         path: "Fuzz/\(name)", exclude: ["Seeds"],
         swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]))
   }

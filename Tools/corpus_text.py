@@ -1,4 +1,4 @@
-"""Plain paragraphs out of HTML, OSIS, wiki text, dictionaries and R data: what make_corpus.py reads its sources with."""
+"""Plain paragraphs out of HTML, OSIS, wiki text, dictionaries and R data: what the sources of the corpus are read with."""
 
 import html
 import re

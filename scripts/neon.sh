@@ -8,9 +8,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 step "Compiling for aarch64"
-for source in Sources/CKernels/*.c Tests/CrossCheck/compare.c; do
+for source in Sources/CKernels/*.c Tests/CrossCheck/*.c; do
   "$clang" --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include -std=gnu11 -O2 -pthread \
-    -ISources/CKernels -ISources/CKernels/include -c "$source" -o "$work/$(basename "$source" .c).o"
+    -ISources/CKernels -ISources/CKernels/include -c "$source" -o "$work/${source//\//-}.o"
 done
 aarch64-linux-gnu-gcc -static "$work"/*.o -o "$work/compare" -lm -lpthread
 step "Comparing under qemu"

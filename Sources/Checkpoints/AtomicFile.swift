@@ -20,7 +20,7 @@ public final class AtomicFile {
     destination = try Self.resolved(url.path, file: url.path)
     let folder = Self.folder(of: destination)
     let tag = String(UInt64.random(in: .min ... .max), radix: 16)
-    temporary = URL(filePath: folder).appending(path: ".partial-\(tag)").path
+    temporary = URL(filePath: folder).appending(path: Self.prefix + tag).path
     descriptor = -1
     try Self.checkRoom(for: byteCount, in: folder, file: url.path)
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
@@ -57,6 +57,18 @@ public final class AtomicFile {
     defer { close(folder) }
     // Some network file systems cannot sync a folder and say EINVAL; there the rename is as durable as it gets.
     guard fsync(folder) == 0 || errno == EINVAL || errno == ENOTSUP else { throw failure(file, errno) }
+  }
+
+  private static let prefix = ".partial-"
+
+  /// Whether a file of this name is one in the making, or what a killed process left of one.
+  package static func isPartial(_ name: String) -> Bool { name.hasPrefix(prefix) }
+
+  /// Removes what killed processes left in `folder`, in which nobody else may be writing.
+  package static func removeLeftovers(in folder: URL) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [] where isPartial(name) {
+      try? FileManager.default.removeItem(at: folder.appending(path: name))
+    }
   }
 
   private static func folder(of path: String) -> String { URL(filePath: path).deletingLastPathComponent().path }

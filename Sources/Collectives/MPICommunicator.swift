@@ -154,7 +154,8 @@ public final class MPICommunicator: Communicator {
   }
 }
 
-/// MPI libraries may reject NULL even where nothing is sent.
+/// MPI libraries may reject NULL even where nothing is sent. Safe to share and never freed: it stands for buffers of no
+/// bytes, so nobody reads or writes it.
 nonisolated(unsafe) private let nothing = UnsafeMutableRawPointer.allocate(byteCount: 16, alignment: 16)
 private func pointer(_ buffer: UnsafeRawBufferPointer) -> UnsafeRawPointer { buffer.baseAddress ?? .init(nothing) }
 private func pointer(_ buffer: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawPointer {

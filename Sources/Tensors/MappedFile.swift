@@ -1,8 +1,10 @@
 public import Foundation
 
 /// A file mapped read-only into memory: pages are read when they are touched, and shared with the system's cache.
+///
+/// Safe to share, which the compiler cannot see: the mapping is made once, only read, and unmapped when nobody holds it
+/// any more.
 public final class MappedFile: @unchecked Sendable {
-  // Safe to share: the mapping is made once, only read, and unmapped when nobody holds it any more.
   /// The file as it was named.
   public let url: URL
   /// Its contents, valid for as long as this object lives.

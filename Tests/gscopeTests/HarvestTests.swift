@@ -63,34 +63,4 @@ import Testing
     #expect(long.status == 1 && long.errors.contains("context"), "\(long.errors)")
     #expect(!FileManager.default.fileExists(atPath: output))
   }
-
-  /// Interrupts and kills at random moments; the last run's files are those of a run that was left alone.
-  @Test func killsChangeNothing() throws {
-    let directory = try TemporaryDirectory()
-    let texts = try corpus(directory, documents: 250)
-    func arguments(_ name: String) -> [String] {
-      [
-        "harvest", "--model", Tool.model, "--corpus", texts, "--site", "resid_post.5,attn_out.3", "--context", "64",
-        "--batch", "2", "--rows-per-file", "300", "--output", directory.url.appending(path: name).path,
-      ]
-    }
-    let whole = try Tool.run(arguments("whole"))
-    #expect(whole.status == 0, "\(whole.errors)")
-    var random = SeededRandom(seed: 4)
-    var stopped = 0
-    for trial in 0..<12 {
-      let process = try Tool.process(arguments("killed"))
-      process.standardOutput = FileHandle.nullDevice
-      process.standardError = FileHandle.nullDevice
-      try process.run()
-      usleep(UInt32(random.int(20_000...400_000)))
-      kill(process.processIdentifier, trial % 3 == 0 ? SIGINT : SIGKILL)
-      process.waitUntilExit()
-      if process.terminationReason == .uncaughtSignal || process.terminationStatus == 130 { stopped += 1 }
-    }
-    #expect(stopped > 0)
-    let last = try Tool.run(arguments("killed"))
-    #expect(last.status == 0, "\(last.errors)")
-    #expect(try files(directory.url.appending(path: "killed")) == files(directory.url.appending(path: "whole")))
-  }
 }

@@ -40,36 +40,6 @@ import Testing
     #expect(try Tool.run(try place.train("sae", ["--resume"])).status == 0)
   }
 
-  /// Killed at random moments and taken up again, a run leaves the files of one that was left alone.
-  @Test func killedRunsEndAlike() throws {
-    let place = try Place()
-    // Long enough that most kills fall into training.
-    let recipe = Place.recipe.replacing("12000", with: "300000")
-    #expect(try Tool.run(try place.train("whole", recipe: recipe)).status == 0)
-    var random = SeededRandom(seed: UInt64(getpid()))
-    var kills = 0
-    var status: Int32 = -1
-    for _ in 0..<60 where status != 0 {
-      let process = try Tool.process(
-        try place.train("killed", recipe: recipe, ["--resume", "--checkpoint-every", "0.0005"]))
-      process.standardOutput = FileHandle.nullDevice
-      process.standardError = FileHandle.nullDevice
-      try process.run()
-      if kills < 20 {
-        usleep(UInt32(random.int(10...250)) * 1000)
-        if process.isRunning { kills += 1 }
-        kill(process.processIdentifier, SIGKILL)
-      }
-      process.waitUntilExit()
-      status = process.terminationReason == .exit ? process.terminationStatus : -1
-    }
-    #expect(status == 0)
-    #expect(kills > 2)
-    let (whole, killed) = (try place.files("whole"), try place.files("killed"))
-    #expect(Set(whole.keys) == Set(killed.keys))
-    for (name, contents) in whole { #expect(killed[name] == contents, "\(name) after \(kills) kills") }
-  }
-
   @Test func interruptionWritesACheckpoint() throws {
     let place = try Place()
     let recipe = Place.recipe.replacing("12000", with: "100000000")

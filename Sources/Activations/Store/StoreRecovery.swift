@@ -33,7 +33,7 @@ struct StoreRecovery {
     if let last = shards.last, last.rows != settings.rowsPerShard { shards.removeLast() }
     next = try shards.last.map { try StoreShard(folder.appending(path: $0.file), settings: settings).next }
     let kept = Set(shards.map(\.file))
-    let useless = names.filter { Self.isShard($0) && !kept.contains($0) || $0.hasPrefix(".partial-") }
+    let useless = names.filter { Self.isShard($0) && !kept.contains($0) || AtomicFile.isPartial($0) }
     for name in useless + [StoreFiles.manifest] {
       try? FileManager.default.removeItem(at: folder.appending(path: name))
     }

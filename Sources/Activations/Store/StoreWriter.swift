@@ -25,6 +25,8 @@ public final class StoreWriter {
   public var tokensPassed: Int { stream.cursor.counted }
 
   private let folder: URL
+  /// Held until the store is whole.
+  private var lock: FolderLock?
   private let settings: StoreSettings
   private let digest: String
   private let stream: ActivationStream
@@ -60,6 +62,7 @@ public final class StoreWriter {
     } catch {
       throw ActivationError.store(path: folder.path, reason: "the folder cannot be made")
     }
+    lock = try Self.locked(folder)
     let found = try StoreRecovery(folder, settings, check)
     shards = found.shards
     isComplete = found.isComplete
@@ -70,6 +73,16 @@ public final class StoreWriter {
       skipped = next.row
     }
     try AtomicFile.writeJSON(settings, to: folder.appending(path: StoreFiles.plan))
+  }
+
+  private static func locked(_ folder: URL) throws -> FolderLock {
+    do {
+      return try FolderLock(folder)
+    } catch let taken as FolderLock.Taken {
+      let name = taken.process.map { " (process \($0))" } ?? ""
+      throw ActivationError.store(
+        path: folder.path, reason: "another gscope\(name) is writing into it; wait for it, or choose another folder")
+    }
   }
 
   /// Runs one batch; false at the end of the corpus or of the tokens asked for.
@@ -93,9 +106,12 @@ public final class StoreWriter {
 
   /// Writes what is left and the manifest.
   public func finish() throws {
+    defer { lock = nil }
     if isComplete { return }
     if !tokens.isEmpty { try writeShard(next: StreamState(sequences: stream.cursor)) }
     guard rows > 0 || settings.harvest.packing.shardCount > 1 else {
+      // Nothing to go on with: the folder is free for another corpus.
+      try? FileManager.default.removeItem(at: folder.appending(path: StoreFiles.plan))
       throw ActivationError.option(name: "corpus", reason: "holds no token that counts")
     }
     let manifest = StoreFiles.Manifest(rows: rows, settings: settings, shards: shards)

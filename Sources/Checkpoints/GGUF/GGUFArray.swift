@@ -23,7 +23,9 @@ public struct GGUFArray: Sendable {
   }
 
   /// Calls `body` with the bytes of string `index`, which are UTF-8 by the format's rule but not checked to be, and are
-  /// valid for the call only. The array must be one of strings and hold `index`.
+  /// valid for the call only. The array must be one of strings and hold `index`: asking for anything else is a mistake of
+  /// the program, as a wrong index is for an `Array`, and no file can bring it about (a reader of files looks at
+  /// `elementType` first).
   public func withUTF8<Result>(at index: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     precondition(elementType == .string, "an array of \(elementType), not of strings")
     return try withExtendedLifetime(storage) { try body(utf8(at: offsets[index])) }

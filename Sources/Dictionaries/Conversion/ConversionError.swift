@@ -1,3 +1,5 @@
+import Checkpoints
+
 /// A dictionary that cannot be brought from one layout into another as asked.
 public enum ConversionError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The layout has no place for something the dictionary needs.
@@ -11,8 +13,8 @@ public enum ConversionError: Error, Equatable, Sendable, CustomStringConvertible
 
   public var description: String {
     switch self {
-    case .cannotHold(let layout, let reason): "\(layout.rawValue) cannot hold this dictionary: \(reason)"
-    case .approximate(let path, let reason), .unreadable(let path, let reason): "\(path): \(reason)"
+    case .cannotHold(let layout, let reason): "\(layout.rawValue) cannot hold this dictionary: \(reason.clipped)"
+    case .approximate(let path, let reason), .unreadable(let path, let reason): "\(path): \(reason.clipped)"
     case .occupied(let path): "\(path): exists already; expected a new or an empty folder"
     }
   }

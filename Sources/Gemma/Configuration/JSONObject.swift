@@ -2,30 +2,17 @@ import Checkpoints
 
 /// A parsed JSON object whose fields are read with errors that name file and field.
 struct JSONObject {
-  indirect enum Value {
-    case object([String: Value])
-    case array([Value])
-    case string(String)
-    case number(Double, integer: Int?)
-    case bool(Bool)
-    case null
-  }
-
   let file: String
   /// Where this object stands in the file: "text_config." or empty.
   let path: String
-  let fields: [String: Value]
+  let fields: [String: JSONTree]
 
   init(_ json: [UInt8], file: String) throws {
-    let value = try json.withUnsafeBytes { bytes in
-      var scanner = JSONScanner(bytes)
-      do {
-        let value = try Self.parse(&scanner)
-        try scanner.end()
-        return value
-      } catch let error as JSONError {
-        throw GemmaError.notAModel(path: file, reason: "is not valid JSON: \(error)")
-      }
+    let value: JSONTree
+    do {
+      value = try JSONTree(json)
+    } catch let error as JSONError {
+      throw GemmaError.notAModel(path: file, reason: "is not valid JSON: \(error)")
     }
     guard case .object(let fields) = value else {
       throw GemmaError.notAModel(path: file, reason: "is not a JSON object")
@@ -33,34 +20,10 @@ struct JSONObject {
     self.init(file: file, path: "", fields: fields)
   }
 
-  private init(file: String, path: String, fields: [String: Value]) {
+  private init(file: String, path: String, fields: [String: JSONTree]) {
     self.file = file
     self.path = path
     self.fields = fields
-  }
-
-  private static func parse(_ scanner: inout JSONScanner) throws -> Value {
-    switch try scanner.peek() {
-    case .object:
-      var fields: [String: Value] = [:]
-      try scanner.object { key, scanner in
-        let value = try parse(&scanner)
-        guard fields.updateValue(value, forKey: key) == nil else { throw scanner.error("duplicate key '\(key)'") }
-      }
-      return .object(fields)
-    case .array:
-      var values: [Value] = []
-      try scanner.array { values.append(try parse(&$0)) }
-      return .array(values)
-    case .string: return .string(try scanner.string())
-    case .number:
-      let number = try scanner.double()
-      return .number(number, integer: Int(exactly: number))
-    case .bool: return .bool(try scanner.bool())
-    case .null:
-      try scanner.null()
-      return .null
-    }
   }
 
   func error(_ field: String, _ problem: String) -> GemmaError {
@@ -70,7 +33,7 @@ struct JSONObject {
   func missing(_ field: String) -> GemmaError { error(field, "is missing") }
 
   /// A field's value; nil when absent or null.
-  private func value(_ field: String) -> Value? {
+  private func value(_ field: String) -> JSONTree? {
     if case .null? = fields[field] { return nil }
     return fields[field]
   }
@@ -82,13 +45,13 @@ struct JSONObject {
 
   func optionalInteger(_ field: String) throws -> Int? {
     guard let value = value(field) else { return nil }
-    guard case .number(_, let integer?) = value else { throw error(field, "is not a whole number") }
+    guard let integer = value.integer else { throw error(field, "is not a whole number") }
     return integer
   }
 
   func optionalDouble(_ field: String) throws -> Double? {
     guard let value = value(field) else { return nil }
-    guard case .number(let number, _) = value else { throw error(field, "is not a number") }
+    guard case .number(let number) = value else { throw error(field, "is not a number") }
     return number
   }
 
@@ -124,7 +87,7 @@ struct JSONObject {
     guard let value = value(field) else { return nil }
     let values = if case .array(let list) = value { list } else { [value] }
     return try values.map {
-      guard case .number(_, let integer?) = $0, let id = Int32(exactly: integer), id >= 0 else {
+      guard let integer = $0.integer, let id = Int32(exactly: integer), id >= 0 else {
         throw error(field, "is not a token id")
       }
       return id

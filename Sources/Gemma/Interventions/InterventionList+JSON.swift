@@ -1,3 +1,4 @@
+import Checkpoints
 public import Foundation
 import Sites
 
@@ -39,7 +40,7 @@ private struct InterventionEntry {
   let index: Int
   /// "positions." within an entry, else empty.
   let place: String
-  let fields: [String: JSONObject.Value]
+  let fields: [String: JSONTree]
 
   private func failure(_ key: String, _ problem: String) -> GemmaError {
     .intervention(index: index, problem: "'\(place)\(key)' \(problem)")
@@ -51,7 +52,7 @@ private struct InterventionEntry {
   }
 
   /// A key's value; nil when absent or null.
-  private func value(_ key: String) -> JSONObject.Value? {
+  private func value(_ key: String) -> JSONTree? {
     if case .null? = fields[key] { return nil }
     return fields[key]
   }
@@ -64,13 +65,13 @@ private struct InterventionEntry {
 
   private func integer(_ key: String) throws -> Int? {
     guard let value = value(key) else { return nil }
-    guard case .number(_, let integer?) = value else { throw failure(key, "is not a whole number") }
+    guard let integer = value.integer else { throw failure(key, "is not a whole number") }
     return integer
   }
 
   private func number(_ key: String) throws -> Float? {
     guard let value = value(key) else { return nil }
-    guard case .number(let number, _) = value else { throw failure(key, "is not a number") }
+    guard case .number(let number) = value else { throw failure(key, "is not a number") }
     let narrowed = Float(number)
     guard narrowed.isFinite else { throw failure(key, "is beyond the range of fp32") }
     return narrowed
@@ -149,7 +150,7 @@ private struct InterventionEntry {
     case .array(let values):
       return .list(
         try values.map {
-          guard case .number(_, let position?) = $0 else {
+          guard let position = $0.integer else {
             throw failure("positions", "holds something else than whole numbers")
           }
           return position

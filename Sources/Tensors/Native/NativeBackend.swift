@@ -24,7 +24,7 @@ public final class NativeBackend: Backend {
     public static var available: [InstructionSet] { allCases.filter(\.isAvailable) }
   }
 
-  /// A constant table of C functions, which is why sharing it is safe.
+  /// A constant table of C functions: sharing it is safe, though the compiler takes C pointers for not Sendable.
   nonisolated(unsafe) let kernels: gs_kernels
   let threadPool: ThreadPool
   /// The instruction set in use.

@@ -1,8 +1,8 @@
 import CKernels
 
-/// The worker threads of a `NativeBackend`, created once and ended with it.
+/// The worker threads of a `NativeBackend`, created once and ended with it. Safe to share, which the compiler cannot
+/// see of a C pointer: it never changes, and the C pool serialises its callers.
 final class ThreadPool: @unchecked Sendable {
-  // Safe to share: the C pool serialises its callers.
   let pointer: OpaquePointer
   let threads: Int
 

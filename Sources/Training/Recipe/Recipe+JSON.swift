@@ -9,6 +9,9 @@ extension Recipe {
     try self.init(RecipeObject(contentsOf: url))
   }
 
+  /// What `tokens` may be.
+  public static let tokenRange = 1...1_000_000_000_000_000
+
   /// Reads the JSON text `json`; `file` names it in errors.
   public init(json: [UInt8], file: String) throws {
     try self.init(RecipeObject(json: json, file: file))
@@ -78,7 +81,7 @@ extension Recipe {
       adam.epsilon = try part.number("epsilon", in: 0...1, isAbove: true) ?? adam.epsilon
     }
     batch = try object.integer("batch", in: 1...(1 << 22)) ?? batch
-    tokens = try object.integer("tokens", in: 1...1_000_000_000_000_000) ?? tokens
+    tokens = try object.integer("tokens", in: Self.tokenRange) ?? tokens
     repeats = try object.integer("repeats", in: 1...1000) ?? repeats
     deadAfter = try object.integer("dead_after", in: 1...1_000_000_000_000) ?? deadAfter
   }

@@ -1,3 +1,5 @@
+import Checkpoints
+
 /// A recipe that cannot be meant.
 public enum RecipeError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A file that is missing or no JSON object.
@@ -9,8 +11,8 @@ public enum RecipeError: Error, Equatable, Sendable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .file(let path, let reason), .model(let path, let reason): "\(path): \(reason)"
-    case .value(let path, let key, let reason): "\(path): '\(key)' \(reason)"
+    case .file(let path, let reason), .model(let path, let reason): "\(path): \(reason.clipped)"
+    case .value(let path, let key, let reason): "\(path): '\(key.clipped)' \(reason.clipped)"
     }
   }
 }

@@ -1,15 +1,7 @@
 import Checkpoints
 import Foundation
 
-/// A value of a recipe's JSON.
-indirect enum RecipeValue: Equatable, Sendable {
-  case object([String: RecipeValue])
-  case array([RecipeValue])
-  case string(String)
-  case number(Double)
-  case bool(Bool)
-  case null
-
+extension JSONTree {
   /// The kind of value, for errors.
   var name: String {
     switch self {
@@ -29,7 +21,7 @@ struct RecipeObject {
   let file: String
   /// Where it stands in the file: `sparsity.` or empty.
   let place: String
-  var fields: [String: RecipeValue]
+  var fields: [String: JSONTree]
 
   static let largestFile = 1 << 20
 
@@ -37,24 +29,22 @@ struct RecipeObject {
   init(contentsOf url: URL) throws {
     let data: Data
     do {
-      data = try Data(contentsOf: url)
+      let handle = try FileHandle(forReadingFrom: url)
+      defer { try? handle.close() }
+      // A file of another sort may be endless.
+      data = try handle.read(upToCount: Self.largestFile + 1) ?? Data()
     } catch {
       throw RecipeError.file(path: url.path, reason: "cannot be read")
     }
     guard data.count <= Self.largestFile else {
-      throw RecipeError.file(path: url.path, reason: "is \(data.count) bytes long; a recipe has at most a megabyte")
+      throw RecipeError.file(path: url.path, reason: "is too long; a recipe has at most a megabyte")
     }
     try self.init(json: Array(data), file: url.path)
   }
 
   init(json: [UInt8], file: String) throws {
     do {
-      let value = try json.withUnsafeBytes { bytes in
-        var scanner = JSONScanner(bytes)
-        let value = try Self.parse(&scanner)
-        try scanner.end()
-        return value
-      }
+      let value = try JSONTree(json)
       guard case .object(let fields) = value else {
         throw RecipeError.file(path: file, reason: "is no JSON object, but \(value.name)")
       }
@@ -64,32 +54,10 @@ struct RecipeObject {
     }
   }
 
-  init(file: String, place: String, fields: [String: RecipeValue]) {
+  init(file: String, place: String, fields: [String: JSONTree]) {
     self.file = file
     self.place = place
     self.fields = fields
-  }
-
-  private static func parse(_ scanner: inout JSONScanner) throws -> RecipeValue {
-    switch try scanner.peek() {
-    case .object:
-      var fields: [String: RecipeValue] = [:]
-      try scanner.object { key, scanner in
-        let value = try parse(&scanner)
-        guard fields.updateValue(value, forKey: key) == nil else { throw scanner.error("'\(key)' stands there twice") }
-      }
-      return .object(fields)
-    case .array:
-      var values: [RecipeValue] = []
-      try scanner.array { values.append(try parse(&$0)) }
-      return .array(values)
-    case .string: return .string(try scanner.string())
-    case .number: return .number(try scanner.double())
-    case .bool: return .bool(try scanner.bool())
-    case .null:
-      try scanner.null()
-      return .null
-    }
   }
 
   func failure(_ key: String, _ reason: String) -> RecipeError {
@@ -108,7 +76,7 @@ extension RecipeObject {
   }
 
   /// A key's value; nil when absent or null.
-  func value(_ key: String) -> RecipeValue? {
+  func value(_ key: String) -> JSONTree? {
     if case .null? = fields[key] { return nil }
     return fields[key]
   }
@@ -131,7 +99,7 @@ extension RecipeObject {
     return try number(value, key, in: range, isAbove: isAbove)
   }
 
-  private func number(_ value: RecipeValue, _ key: String, in range: ClosedRange<Double>, isAbove: Bool) throws
+  private func number(_ value: JSONTree, _ key: String, in range: ClosedRange<Double>, isAbove: Bool) throws
     -> Double
   {
     let (low, high) = (Self.text(range.lowerBound), Self.text(range.upperBound))
@@ -148,9 +116,9 @@ extension RecipeObject {
     return try integer(value, key, in: range)
   }
 
-  private func integer(_ value: RecipeValue, _ key: String, in range: ClosedRange<Int>) throws -> Int {
+  private func integer(_ value: JSONTree, _ key: String, in range: ClosedRange<Int>) throws -> Int {
     let expected = "expected a whole number from \(range.lowerBound) to \(range.upperBound)"
-    guard case .number(let number) = value, let integer = Int(exactly: number), range.contains(integer) else {
+    guard let integer = value.integer, range.contains(integer) else {
       throw failure(key, "is \(value.name); \(expected)")
     }
     return integer
@@ -173,7 +141,7 @@ extension RecipeObject {
     }
   }
 
-  func list(_ key: String) throws -> [RecipeValue]? {
+  func list(_ key: String) throws -> [JSONTree]? {
     guard let value = value(key) else { return nil }
     guard case .array(let values) = value else { throw failure(key, "is \(value.name); expected a list") }
     return values
@@ -197,13 +165,13 @@ extension RecipeObject {
   }
 
   /// These fields with those of `other` in their place; objects within are merged alike.
-  func merged(with other: [String: RecipeValue]) -> RecipeObject {
+  func merged(with other: [String: JSONTree]) -> RecipeObject {
     var merged = self
     for (key, value) in other { merged.fields[key] = Self.merged(fields[key], value) }
     return merged
   }
 
-  private static func merged(_ base: RecipeValue?, _ other: RecipeValue) -> RecipeValue {
+  private static func merged(_ base: JSONTree?, _ other: JSONTree) -> JSONTree {
     guard case .object(var fields)? = base, case .object(let others) = other else { return other }
     for (key, value) in others { fields[key] = merged(fields[key], value) }
     return .object(fields)

@@ -1,3 +1,4 @@
+import Checkpoints
 public import Foundation
 
 /// A list of dictionaries that are trained together from one pass of the model.
@@ -59,8 +60,8 @@ public struct SuiteRecipe: Equatable, Sendable {
     }
   }
 
-  private static func base(_ object: RecipeObject, folder: URL) throws -> [String: RecipeValue] {
-    var fields: [String: RecipeValue]
+  private static func base(_ object: RecipeObject, folder: URL) throws -> [String: JSONTree] {
+    var fields: [String: JSONTree]
     switch object.value("base") {
     case nil: fields = [:]
     case .object(let given)?: fields = given
@@ -78,8 +79,8 @@ public struct SuiteRecipe: Equatable, Sendable {
 
   /// An entry's own fields, once for each of its layers.
   private static func entries(
-    _ object: RecipeObject, _ entry: RecipeValue, index: Int, layers: Int
-  ) throws -> [(fields: [String: RecipeValue], place: String)] {
+    _ object: RecipeObject, _ entry: JSONTree, index: Int, layers: Int
+  ) throws -> [(fields: [String: JSONTree], place: String)] {
     let place = "dictionaries[\(index)]"
     guard case .object(var fields) = entry else { throw object.failure(place, "is \(entry.name); expected an object") }
     let own = RecipeObject(file: object.file, place: place + ".", fields: fields)
@@ -98,7 +99,7 @@ public struct SuiteRecipe: Equatable, Sendable {
     }
   }
 
-  private static func replaced(_ value: RecipeValue, layer: Int) -> RecipeValue {
+  private static func replaced(_ value: JSONTree, layer: Int) -> JSONTree {
     switch value {
     case .string(let text): .string(text.replacing("{layer}", with: "\(layer)"))
     case .array(let values): .array(values.map { replaced($0, layer: layer) })

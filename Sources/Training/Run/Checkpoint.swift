@@ -138,7 +138,11 @@ struct CheckpointFolder {
     return manifest
   }
 
-  func remove() { try? FileManager.default.removeItem(at: url) }
+  /// The manifest goes first: what a kill leaves of the rest is no checkpoint any more.
+  func remove() {
+    unlink(manifestURL.path)
+    try? FileManager.default.removeItem(at: url)
+  }
 
   /// Removes what no manifest names: an older checkpoint, or parts of one that a killed process began.
   func clean(keeping files: Set<String>) {

@@ -81,8 +81,9 @@ struct PlanCommand: ParsableCommand {
       Site.Kind(rawValue: $0).flatMap { $0 == .embed ? nil : $0 }
     }
     let widths: [Int] = try CommaList.values(width, "--width", "width, such as 16k", FeatureWidth.features)
-    let l0s: [Int] = try CommaList.values(l0, "--l0", "number") { Int($0) }
-    guard l0s.allSatisfy({ $0 > 0 }) else { throw ValidationError("--l0 needs positive numbers.") }
+    let l0s: [Int] = try CommaList.values(l0, "--l0", "number of features") { text in
+      Int(text).flatMap { 1...FeatureWidth.most ~= $0 ? $0 : nil }
+    }
     return DictionaryGrid(
       kinds: kinds.isEmpty ? [.sae] : kinds, saeSites: sites.isEmpty ? [.residPost] : sites,
       layers: try chosenLayers(model), widths: widths.isEmpty ? [1 << 14] : widths,

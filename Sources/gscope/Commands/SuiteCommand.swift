@@ -52,11 +52,11 @@ struct SuiteBuildCommand: ParsableCommand {
     }
     let session = TrainingSession(
       opened: opened, options: training, items: items, isCompact: compact, recipeURL: url, ranks: ranks)
-    guard let trained = try session.run() else { return }
-    let report = TrainingReport(trained: trained, folder: folder)
-    let hash = try opened.weightHash()
-    try AtomicFile.write(
-      Data(report.suiteText(modelName: opened.name, modelSHA256: hash).utf8), to: folder.appending(path: "suite.json"))
-    try report.show(json: training.json)
+    let trained = try session.run { trained in
+      let text = TrainingReport(trained: trained, folder: folder).suiteText(
+        modelName: opened.name, modelSHA256: try opened.weightHash())
+      try AtomicFile.write(Data(text.utf8), to: folder.appending(path: "suite.json"))
+    }
+    if let trained { try TrainingReport(trained: trained, folder: folder).show(json: training.json) }
   }
 }

@@ -29,7 +29,8 @@ enum InfoSubject {
     }
     let names = Set(list)
     if names.contains("suite.json") { return .suite(try Suite(contentsOf: url)) }
-    let weights = ["params.npz"] + ["params", "params_layer_0"].flatMap { ["\($0).safetensors", "\($0).safetensors.gz"] }
+    let weights =
+      ["params.npz"] + ["params", "params_layer_0"].flatMap { ["\($0).safetensors", "\($0).safetensors.gz"] }
     if !names.isDisjoint(with: weights) { return try dictionary(url, site: site) }
     if names.contains("config.json") { return .model(try GemmaCheckpoint(url)) }
     throw CommandError.input(

@@ -29,11 +29,14 @@ struct TokenCount: ExpressibleByArgument, Equatable {
 
 /// Features: a number, or a width as Gemma Scope names it (`16k` is 16,384).
 enum FeatureWidth {
+  /// More than any dictionary has.
+  static let most = 1 << 28
+
   static func features(_ text: String) -> Int? {
     let names = [
       "16k": 1 << 14, "32k": 1 << 15, "65k": 1 << 16, "131k": 1 << 17, "262k": 1 << 18, "524k": 1 << 19, "1m": 1 << 20,
     ]
-    guard let width = names[text.lowercased()] ?? Int(text), 1...(1 << 28) ~= width else { return nil }
+    guard let width = names[text.lowercased()] ?? Int(text), 1...most ~= width else { return nil }
     return width
   }
 }

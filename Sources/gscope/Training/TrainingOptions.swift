@@ -5,20 +5,7 @@ import Training
 
 /// What `gscope train` and `gscope suite build` have in common.
 struct TrainingOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "Text to train on: a file or folder of plain text, JSONL, or gzip of either. Repeatable.", valueName: "path"),
-    completion: .file())
-  var corpus: [String] = []
-
-  @Option(
-    help: ArgumentHelp(
-      "What ends a document of a plain text: file, blank-line, or zero (a zero byte).", valueName: "what"),
-    transform: { try Choice.parse($0, "--separator") })
-  var separator = CorpusOptions.Separator.file
-
-  @Flag(help: "Read bytes that are not UTF-8 as U+FFFD instead of stopping.")
-  var replaceInvalid = false
+  @OptionGroup var texts: CorpusFiles
 
   @Option(
     help: ArgumentHelp(
@@ -67,19 +54,20 @@ struct TrainingOptions: ParsableArguments {
     }
     try require(heldoutTokens >= 64, "--heldout-tokens", heldoutTokens, "a number from 64")
     try require(lossTokens >= 0, "--loss-tokens", lossTokens, "a number from 0")
-    try require(tokens ?? 1 >= 1, "--tokens", tokens ?? 0, "a number from 1")
-    try require(0...(1 << 53) ~= seed ?? 0, "--seed", seed ?? 0, "a number from 0")
+    try require(
+      Recipe.tokenRange ~= tokens ?? 1, "--tokens", tokens ?? 0, "a number from 1 to \(Recipe.tokenRange.upperBound)")
+    try require(0...(1 << 53) ~= seed ?? 0, "--seed", seed ?? 0, "a number from 0 to 2⁵³")
     try require(
       checkpointEvery > 0 && checkpointEvery.isFinite, "--checkpoint-every", checkpointEvery, "a positive number")
     try require(metricsEvery >= 1, "--metrics-every", metricsEvery, "a number from 1")
     try require(!output.isEmpty, "--output", "empty", "a folder")
     if corpus.isEmpty, store == nil { throw ValidationError("Missing --corpus PATH (or --store DIR).") }
-    if !corpus.isEmpty, store != nil { throw ValidationError("--corpus and --store exclude each other; give one.") }
+    if !corpus.isEmpty, store != nil {
+      throw ValidationError("--corpus and --store exclude each other; give one.")
+    }
   }
 
-  func corpusOptions(_ part: CorpusOptions.Part) -> CorpusOptions {
-    CorpusOptions(separator: separator, invalidText: replaceInvalid ? .replace : .refuse, part: part)
-  }
+  var corpus: [String] { texts.corpus }
 
   var folder: URL { URL(filePath: output) }
 

@@ -15,8 +15,12 @@ struct TrainingReport {
   static func isToDo(_ folder: URL, resumes: Bool, _ ranks: any Communicator) throws -> Bool {
     func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: folder.appending(path: name).path) }
     return try ranks.fromRoot {
-      guard !exists("checkpoint"), exists("training.json") || exists("suite.json") else { return true }
+      guard !exists("checkpoint/manifest.json"), exists("training.json") || exists("suite.json") else { return true }
       guard resumes else { throw RunError.occupied(path: folder.path) }
+      // A kill may have come while these were removed.
+      if let lock = try? RunLock(folder) {
+        withExtendedLifetime(lock) { try? FileManager.default.removeItem(at: folder.appending(path: "checkpoint")) }
+      }
       try StandardOutput.line("\(folder.path) is finished")
       return false
     }

@@ -19,9 +19,7 @@ struct TrainingResults {
   func write() throws -> [TrainedDictionary]? {
     let results = try run.results()
     let window = try session.activityWindow(run, texts, rows: Self.activityRows)
-    let trained = try session.ranks.together { session.ranks.isRoot ? try write(results, window) : nil }
-    run.finish()
-    return trained
+    return try session.ranks.together { session.ranks.isRoot ? try write(results, window) : nil }
   }
 
   private func write(_ results: [TrainingRun.Result], _ window: ActivationWindow?) throws -> [TrainedDictionary] {

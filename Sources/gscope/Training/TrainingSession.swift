@@ -28,7 +28,9 @@ struct TrainingSession {
   let ranks: any Communicator
 
   /// Trains, measures and writes all dictionaries. Nil on ranks other than the root.
-  func run() throws -> [TrainedDictionary]? {
+  /// - Parameter conclude: writes what is left to write, on the root. A run that is killed before it has done so goes on
+  ///   from its checkpoint.
+  func run(conclude: ([TrainedDictionary]) throws -> Void = { _ in }) throws -> [TrainedDictionary]? {
     let view = TrainingView()
     let texts = try ranks.together { try TrainingTexts(options) }
     let source = try ranks.together { try self.source(texts, view: view) }
@@ -42,6 +44,9 @@ struct TrainingSession {
     let run = try TrainingRun(
       jobs, source: source, folder: options.folder, identity: identity, backend: opened.backend,
       options: options.runOptions, resumes: options.resume, communicator: ranks)
+    if ranks.isRoot {
+      for folder in [options.folder, plots] + items.map(\.folder) { AtomicFile.removeLeftovers(in: folder) }
+    }
     for item in items {
       if let warning = item.recipe.tooShort { Diagnostics.log.warning("\(item.name): \(warning)") }
     }
@@ -54,12 +59,18 @@ struct TrainingSession {
           + Format.duration(source))
     }
     let trained = try TrainingResults(session: self, run: run, texts: texts).write()
-    if options.plot, ranks.isRoot {
-      let plots = try TrainingPlots(items.map { ($0.name, $0.folder.appending(path: "metrics.jsonl")) })
-      try plots.write(to: options.folder.appending(path: "plots"))
+    try ranks.together {
+      guard let trained else { return }
+      if options.plot {
+        try TrainingPlots(items.map { ($0.name, $0.folder.appending(path: "metrics.jsonl")) }).write(to: plots)
+      }
+      try conclude(trained)
     }
+    run.finish()
     return trained
   }
+
+  private var plots: URL { options.folder.appending(path: "plots") }
 
   private func train(_ run: TrainingRun, view: TrainingView) throws {
     do {

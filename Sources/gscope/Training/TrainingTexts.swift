@@ -16,16 +16,16 @@ struct TrainingTexts {
   /// Without held-out texts given, one document in fifty of the corpus is kept from training. A corpus too small for
   /// that is trained on whole, and the built-in English sample is measured on.
   init(_ options: TrainingOptions) throws {
-    let urls = options.corpus.map { URL(filePath: $0) }
+    let urls = options.texts.urls
     if !options.heldout.isEmpty {
-      training = urls.isEmpty ? nil : try Corpus(urls, options: options.corpusOptions(.all))
-      heldOut = try Corpus(options.heldout.map { URL(filePath: $0) }, options: options.corpusOptions(.all))
+      training = urls.isEmpty ? nil : try Corpus(urls, options: options.texts.options(.all))
+      heldOut = try Corpus(options.heldout.map { URL(filePath: $0) }, options: options.texts.options(.all))
       heldOutName = options.heldout.joined(separator: " ")
       return
     }
     if !urls.isEmpty {
-      let split = try Corpus(urls, options: options.corpusOptions(.training))
-      let kept = try Corpus(urls, options: options.corpusOptions(.heldOut))
+      let split = try Corpus(urls, options: options.texts.options(.training))
+      let kept = try Corpus(urls, options: options.texts.options(.heldOut))
       if try DocumentReader(split).next() != nil, try DocumentReader(kept).next() != nil {
         (training, heldOut) = (split, kept)
         heldOutName = "one document in \(kept.options.heldOutEvery) of the corpus"
@@ -37,7 +37,7 @@ struct TrainingTexts {
       no text can be held out of \(urls.isEmpty ? "a store" : "so few documents"): the built-in sample is measured on \
       (see --heldout)
       """)
-    training = urls.isEmpty ? nil : try Corpus(urls, options: options.corpusOptions(.all))
+    training = urls.isEmpty ? nil : try Corpus(urls, options: options.texts.options(.all))
     heldOut = nil
     heldOutName = "built-in sample"
   }
