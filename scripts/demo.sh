@@ -12,5 +12,5 @@ show info "$GSCOPE_MODEL"
 show tokenize --text "$sentence"
 show lens --text "$sentence" --top-k 4
 show logits --text "$sentence" --positions last --top-k 5
-show features --dictionary suites/gemma-3-270m --at resid_post.9 --text "$sentence" --top-k 5
+show features --dictionary suites/gemma-3-270m/resid_post/layer_9_width_2k_l0_60 --text "$sentence" --top-k 5
 show generate --text "$sentence" --max-tokens 32 --temperature 0.7 --top-p 0.9 --seed 3
