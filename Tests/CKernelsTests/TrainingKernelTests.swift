@@ -151,7 +151,8 @@ import Testing
       let g = projected[p]
       let second = 0.25 * pow(0.99, 3) + 0.01 * g * g
       let first = beta1 > 0 ? 0.125 * Double(beta1) + (1 - Double(beta1)) * g : g
-      let rate = 0.01 / (1 - pow(Double(beta1), 5)) * (encoders + c.width..<encoders + 2 * c.width ~= p ? 0.5 : 1)
+      let pace = p < encoders || p >= encoders + 2 * c.width ? 1 : p < encoders + c.width ? 0.25 : 0.5
+      let rate = 0.01 / (1 - pow(Double(beta1), 5)) * pace
       expected[p] -= rate * first / ((second / (1 - pow(0.99, 5))).squareRoot() + 1e-6)
     }
     for i in 0..<c.width where touched.contains(i) || beta1 > 0 {
@@ -267,6 +268,7 @@ import Testing
                           (call.log_threshold, call.decoder) = (parameter(2), parameter(3))
                           call.last_step = last.baseAddress
                           call.adam = gs_adam(rate: 0.01, beta1: beta1, beta2: 0.99, epsilon: 1e-6, step: 5)
+                          call.bias_rate = 0.25
                           call.threshold_rate = 0.5
                           call.active = active.baseAddress
                           if records {

@@ -121,7 +121,7 @@ static void compare_features(const pairs *c, const gs_columns *columns, int stra
         .frequency = 0.01f, .frequency_scale = 0.3f,
         .encoder = part(p, 0, momentum), .encoder_bias = part(p, 1, momentum),
         .log_threshold = part(p, 2, momentum), .decoder = part(p, 3, momentum),
-        .last_step = p->last, .adam = {0.01f, momentum ? 0.9f : 0, 0.99f, 1e-6f, 5}, .threshold_rate = 0.5f,
+        .last_step = p->last, .adam = {0.01f, momentum ? 0.9f : 0, 0.99f, 1e-6f, 5}, .bias_rate = 0.25f, .threshold_rate = 0.5f,
         .active = p->active, .pull = p->pull, .norms = p->norms,
         .encoder_gradient = recorded ? p->gradient : NULL,
         .encoder_bias_gradient = recorded ? p->gradient + p->starts[1] : NULL,

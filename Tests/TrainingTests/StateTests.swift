@@ -111,6 +111,53 @@ import Training
     #expect(throws: TrainingError.self) { try state.initialise(Initialisation(seed: 1, encoder: .decoder)) }
   }
 
+  /// Centred encoder biases make the mean of the batch encode to 0.
+  @Test func centredEncoderBias() throws {
+    let shape = try TrainingShape(kind: .crosscoder, sources: 2, width: 40, inputWidth: 9, outputWidth: 9)
+    let scales = Normalisation(inputs: [2, 5], targets: [3, 1])
+    let state = try TrainingState(
+      shape: shape, objective: .init(activation: .topK), normalisation: scales, backend: NativeBackend(threads: 2))
+    try state.initialise(Initialisation(seed: 3, encoder: .independent))
+    var random = SeededRandom(seed: 8)
+    let tensors = try (0..<2).map { source in
+      try Tensor(random.floats(200 * 9).map { $0 + Float(source + 1) }, shape: [200, 9])
+    }
+    try state.initialiseEncoderBias(TrainingBatch(inputs: tensors, targets: tensors))
+    let saved = try state.tensors()
+    for source in 0..<2 {
+      let rows = try tensors[source].read()
+      let mean = (0..<9).map { j in (0..<200).reduce(0) { $0 + rows[$1 * 9 + j] } / 200 / scales.inputs[source] }
+      let encoder = try #require(saved["source.\(source).encoder.value"]).read()
+      let bias = try #require(saved["source.\(source).encoder_bias.value"]).read()
+      #expect(bias.contains { abs($0) > 0.01 })
+      for i in 0..<40 {
+        let encoded = (0..<9).reduce(bias[i]) { $0 + encoder[i * 9 + $1] * mean[$1] }
+        #expect(abs(encoded) < 1e-5)
+      }
+    }
+  }
+
+  /// A bias rate multiplies how far encoder biases move, and nothing else.
+  @Test(arguments: ["sae-jumprelu", "transcoder-topk-aux"]) func biasRate(name: String) throws {
+    let twin = try TwinCase(name)
+    let before = try twin.state(NativeBackend(threads: 1)).tensors()
+    func after(_ rate: Float) throws -> [String: Tensor] {
+      let state = try twin.state(NativeBackend(threads: 1))
+      var settings = twin.settings
+      settings.biasRate = rate
+      _ = try state.step(try twin.batch(0), settings)
+      return try state.tensors()
+    }
+    let (whole, slow) = (try after(1), try after(0.25))
+    let bias = "source.0.encoder_bias.value"
+    for (name, tensor) in whole where name != bias { #expect(try slow[name]?.bytes() == tensor.bytes(), "\(name)") }
+    let values = try [before, whole, slow].map { try #require($0[bias]).read() }
+    #expect(values[0] != values[1])
+    for i in values[0].indices {
+      #expect(abs((values[2][i] - values[0][i]) - 0.25 * (values[1][i] - values[0][i])) < 1e-6)
+    }
+  }
+
   /// Calibrated thresholds let through, on the batch they were measured on, as many features as asked.
   @Test(arguments: [Float(1), 4, 7.5]) func calibration(targetL0: Float) throws {
     let shape = try TrainingShape(kind: .crosscoder, sources: 2, width: 40, inputWidth: 9, outputWidth: 9)

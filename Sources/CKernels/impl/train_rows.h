@@ -103,7 +103,7 @@ GS_FN void train_update(const rows_context *job, int64_t i, row_sums *sums) {
             c->P.first ? c->P.first + i * N : NULL, GRADIENT)
   GS_STEP(decoder, c->outputs, 1.0f, sums->decoder);
   GS_STEP(encoder, c->inputs, 1.0f, sums->encoder);
-  GS_STEP(encoder_bias, 1, 1.0f, &sums->bias);
+  GS_STEP(encoder_bias, 1, c->bias_rate, &sums->bias);
   if (c->threshold) GS_STEP(log_threshold, 1, c->threshold_rate, &sums->threshold);
 #undef GS_STEP
 

@@ -277,7 +277,7 @@ typedef struct gs_train_rows {
   gs_parameter encoder, encoder_bias, log_threshold, decoder;
   int32_t *last_step;  ///< [width]: the step that last moved each row's moments
   gs_adam adam;
-  float threshold_rate;  ///< multiplies the rate of log_threshold
+  float bias_rate, threshold_rate;  ///< multiply the rates of encoder_bias and log_threshold
   int32_t *active;       ///< [width]: active pairs, aux left out
   float *pull;           ///< [⌈width / GS_TRAIN_BLOCK⌉, inputs]: Σ encoder bias gradient · encoder row, or NULL
   float *norms;          ///< [width]: squared length of the gradients after projection

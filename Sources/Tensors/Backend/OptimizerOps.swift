@@ -174,7 +174,8 @@ package struct FeatureUpdate {
   package var encoder, encoderBias, logThreshold, decoder: AdamParameter
   package var lastStep: HostArray<Int32>
   package var adam: AdamStep
-  package var thresholdRate: Float
+  /// Multiply the learning rate of the encoder's biases and of the thresholds.
+  package var biasRate, thresholdRate: Float
   package var active: HostArray<Int32>
   /// [⌈width / pullBlock⌉, inputs].
   package var pull: HostArray<Float>?
@@ -191,7 +192,7 @@ package struct FeatureUpdate {
     gradient: TrainingPlanes, groupEnds: [Int32], auxGradient: TrainingPlanes?, threshold: HostArray<Float>?,
     bandwidth: Float, slope: HostArray<Float>, frequency: Float, frequencyScale: Float, encoder: AdamParameter,
     encoderBias: AdamParameter, logThreshold: AdamParameter, decoder: AdamParameter, lastStep: HostArray<Int32>,
-    adam: AdamStep, thresholdRate: Float, active: HostArray<Int32>, pull: HostArray<Float>?, norms: HostArray<Float>,
+    adam: AdamStep, biasRate: Float, thresholdRate: Float, active: HostArray<Int32>, pull: HostArray<Float>?, norms: HostArray<Float>,
     gradients: Gradients?
   ) {
     self.width = width
@@ -215,6 +216,7 @@ package struct FeatureUpdate {
     self.decoder = decoder
     self.lastStep = lastStep
     self.adam = adam
+    self.biasRate = biasRate
     self.thresholdRate = thresholdRate
     self.active = active
     self.pull = pull

@@ -93,6 +93,7 @@ extension NativeBackend: OptimizerOps {
       call.decoder = u.decoder.kernelForm
       call.last_step = u.lastStep.pointer
       call.adam = u.adam.kernelForm
+      call.bias_rate = u.biasRate
       call.threshold_rate = u.thresholdRate
       call.active = u.active.pointer
       call.pull = u.pull?.pointer

@@ -1,6 +1,8 @@
 /// What may change from step to step: the values of the schedules.
 public struct StepSettings: Hashable, Sendable {
   public var learningRate: Float
+  /// Multiplies the learning rate of the encoder's biases.
+  public var biasRate: Float
   /// Multiplies the learning rate of the thresholds.
   public var thresholdRate: Float
   /// λ of the quadratic L0 term (JumpReLU).
@@ -17,10 +19,11 @@ public struct StepSettings: Hashable, Sendable {
   public var endToEnd: Float
 
   public init(
-    learningRate: Float, thresholdRate: Float = 1, sparsity: Float = 0, targetL0: Float = 1, frequency: Float = 0,
-    bandwidth: Float = 0.001, k: Int = 1, endToEnd: Float = 0
+    learningRate: Float, biasRate: Float = 1, thresholdRate: Float = 1, sparsity: Float = 0, targetL0: Float = 1,
+    frequency: Float = 0, bandwidth: Float = 0.001, k: Int = 1, endToEnd: Float = 0
   ) {
     self.learningRate = learningRate
+    self.biasRate = biasRate
     self.thresholdRate = thresholdRate
     self.sparsity = sparsity
     self.targetL0 = targetL0
@@ -39,6 +42,7 @@ public struct StepSettings: Hashable, Sendable {
       }
     }
     try positive("learning rate", learningRate, zero: true)
+    try positive("bias rate", biasRate, zero: true)
     try positive("threshold rate", thresholdRate, zero: true)
     try positive("end to end", endToEnd, zero: true)
     switch activation {

@@ -43,17 +43,37 @@ extension TrainingState {
 
   /// Sets the decoder's bias to the mean of a batch's targets, so that features need not learn it.
   /// - Throws: `TrainingError.batch`.
-  public func initialiseBias(_ batch: TrainingBatch) throws {
+  public func initialiseDecoderBias(_ batch: TrainingBatch) throws {
     try batch.check(shape)
     for (write, target) in batch.targets.enumerated() {
-      guard let host = target.hostBytes?.baseAddress else { throw TrainingError.backend("another device's memory") }
-      let sums = ops.columnSums(
-        host.assumingMemoryBound(to: Float.self), rows: batch.tokens, columns: shape.outputWidth,
-        stride: shape.outputWidth
-      ).sums
-      let scale = 1 / (Double(normalisation.targets[write]) * Double(batch.tokens))
-      for (j, sum) in sums.enumerated() { decoderBias.value[write * shape.outputWidth + j] = Float(sum * scale) }
+      let mean = try meanRow(target, rows: batch.tokens, scale: normalisation.targets[write])
+      for (j, value) in mean.enumerated() { decoderBias.value[write * shape.outputWidth + j] = value }
     }
+  }
+
+  /// Sets the encoder's biases so that the mean of a batch's inputs encodes to 0. Kinds that do not subtract the
+  /// decoder's bias would otherwise begin with features that fire everywhere or, most of them, nowhere.
+  /// - Throws: `TrainingError.batch`.
+  public func initialiseEncoderBias(_ batch: TrainingBatch) throws {
+    try batch.check(shape)
+    for (index, source) in sources.enumerated() {
+      let mean = try meanRow(batch.inputs[index], rows: batch.tokens, scale: normalisation.inputs[index])
+      for i in 0..<source.width {
+        let row = source.encoder.value.pointer + i * source.inputs
+        source.encoderBias.value[i] = -zip(mean, UnsafeBufferPointer(start: row, count: source.inputs)).reduce(0) {
+          $0 + $1.0 * $1.1
+        }
+      }
+    }
+  }
+
+  /// The mean row of `tensor` divided by `scale`.
+  private func meanRow(_ tensor: Tensor, rows: Int, scale: Float) throws -> [Float] {
+    guard let host = tensor.hostBytes?.baseAddress else { throw TrainingError.backend("another device's memory") }
+    let sums = ops.columnSums(
+      host.assumingMemoryBound(to: Float.self), rows: rows, columns: tensor.rowLength, stride: tensor.rowLength
+    ).sums
+    return sums.map { Float($0 / (Double(scale) * Double(rows))) }
   }
 
   /// Sets every threshold to the value that makes a batch's L0, summed over sources, `targetL0`: a quantile of all

@@ -36,7 +36,8 @@ extension TrainingStep {
           threshold: state.hasThresholds ? source.threshold : nil, bandwidth: settings.bandwidth, slope: memory.slope,
           frequency: settings.frequency / Float(tokens), frequencyScale: state.objective.frequencyScale,
           encoder: source.encoder, encoderBias: source.encoderBias, logThreshold: source.logThreshold,
-          decoder: source.decoder, lastStep: source.lastStep, adam: adam, thresholdRate: settings.thresholdRate,
+          decoder: source.decoder, lastStep: source.lastStep, adam: adam, biasRate: settings.biasRate,
+          thresholdRate: settings.thresholdRate,
           active: source.active, pull: pull, norms: source.norms, gradients: recording?.sources[index]))
       if let pull {
         for block in 0..<blocks { for j in 0..<source.inputs { shared[j] += pull[block * source.inputs + j] } }

@@ -69,6 +69,7 @@ extension Recipe {
 
   private mutating func readOptimiser(_ object: RecipeObject) throws {
     learningRate = try object.number("learning_rate", in: 0...1, isAbove: true) ?? learningRate
+    biasRate = try object.number("bias_rate", in: 0...1000) ?? biasRate
     if let part = try object.object("schedule", keys: ["warmup", "warmup_from", "decay", "decay_to"]) {
       schedule.warmup = try Self.stretch(part, "warmup") ?? schedule.warmup
       schedule.warmupFrom = try part.number("warmup_from", in: 0...1) ?? schedule.warmupFrom
@@ -87,8 +88,10 @@ extension Recipe {
   }
 
   private mutating func readStart(_ object: RecipeObject) throws {
-    if let part = try object.object("initialisation", keys: ["encoder", "scale", "decoder_bias"]) {
+    if let part = try object.object("initialisation", keys: ["encoder", "scale", "encoder_bias", "decoder_bias"]) {
       initialisation.encoder = try part.choice("encoder", of: Initialisation.Encoder.self) ?? initialisation.encoder
+      initialisation.encoderBias =
+        try part.choice("encoder_bias", of: Initialisation.EncoderBias.self) ?? initialisation.encoderBias
       initialisation.decoderBias =
         try part.choice("decoder_bias", of: Initialisation.DecoderBias.self) ?? initialisation.decoderBias
       initialisation.scale = try part.number("scale", in: 0...1000, isAbove: true) ?? initialisation.scale

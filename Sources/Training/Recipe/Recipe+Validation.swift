@@ -25,6 +25,10 @@ extension Recipe {
     if isAffine, kind == .sae || kind == .crosscoder {
       throw object.failure("affine", "goes with transcoders: a \(kind.rawValue) with a skip would copy its input")
     }
+    if kind == .sae, initialisation.encoderBias == .centred {
+      throw object.failure(
+        "initialisation.encoder_bias", "is centred, which an sae is without it: it subtracts the decoder's bias")
+    }
     guard repeats == 1 || repeats <= steps else {
       throw object.failure("repeats", "is \(repeats), more than the \(steps) steps of the run")
     }

@@ -118,12 +118,19 @@ public struct Recipe: Equatable, Sendable {
       case mean
     }
     public var encoder: Encoder
+    public enum EncoderBias: String, CaseIterable, Sendable, Encodable {
+      case zero
+      /// Minus what the mean of the first batch's inputs encodes to.
+      case centred
+    }
     /// Length of the encoder's directions.
     public var scale = 1.0
+    public var encoderBias = EncoderBias.zero
     public var decoderBias = DecoderBias.zero
 
     private enum CodingKeys: String, CodingKey {
       case encoder, scale
+      case encoderBias = "encoder_bias"
       case decoderBias = "decoder_bias"
     }
   }
@@ -155,6 +162,8 @@ public struct Recipe: Equatable, Sendable {
   public var deadAfter = 1_000_000
 
   public var learningRate = 7e-5
+  /// Multiplies the learning rate for encoder biases.
+  public var biasRate = 1.0
   public var schedule = Schedule()
   public var adam = Adam()
   /// Tokens of a step.
@@ -191,6 +200,7 @@ extension Recipe: Encodable {
     case auxK = "auxk"
     case endToEnd = "end_to_end"
     case learningRate = "learning_rate"
+    case biasRate = "bias_rate"
     case deadAfter = "dead_after"
     case normLimit = "norm_limit"
     case normFilter = "norm_filter"
@@ -219,6 +229,7 @@ extension Recipe: Encodable {
     try container.encodeIfPresent(auxK, forKey: .auxK)
     try container.encodeIfPresent(normLimit, forKey: .normLimit)
     try container.encode(learningRate, forKey: .learningRate)
+    try container.encode(biasRate, forKey: .biasRate)
     try container.encode(schedule, forKey: .schedule)
     try container.encode(adam, forKey: .adam)
     try container.encode(batch, forKey: .batch)
@@ -237,8 +248,8 @@ extension Recipe: Encodable {
 
   static let keys = [
     "schema", "name", "kind", "reads", "writes", "width", "affine", "objective", "l0", "initial_l0", "l0_decay",
-    "bandwidth", "sparsity", "frequency", "matryoshka", "auxk", "norm_limit", "learning_rate", "schedule", "adam", "batch",
-    "tokens", "repeats", "dead_after", "initialisation", "threshold", "start", "end_to_end", "seed", "context", "window",
+    "bandwidth", "sparsity", "frequency", "matryoshka", "auxk", "norm_limit", "learning_rate", "bias_rate", "schedule", "adam",
+    "batch", "tokens", "repeats", "dead_after", "initialisation", "threshold", "start", "end_to_end", "seed", "context", "window",
     "norm_filter",
   ]
 }

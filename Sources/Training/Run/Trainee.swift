@@ -65,7 +65,8 @@ final class Trainee {
     let ramp = recipe.sparsity.coefficient > 0 ? sparsity / recipe.sparsity.coefficient : 1
     let target = recipe.targetL0s(step)
     return StepSettings(
-      learningRate: Float(recipe.learningRates(step)), thresholdRate: Float(recipe.threshold.rate),
+      learningRate: Float(recipe.learningRates(step)), biasRate: Float(recipe.biasRate),
+      thresholdRate: Float(recipe.threshold.rate),
       sparsity: Float(sparsity), targetL0: Float(target), frequency: Float(recipe.frequency.coefficient * ramp),
       bandwidth: Float(recipe.bandwidth), k: max(1, Int(target.rounded())), endToEnd: Float(recipe.endToEnd?.beta ?? 0))
   }

@@ -37,7 +37,8 @@ extension TrainingState {
         seed: UInt64(recipe.seed), encoder: recipe.initialisation.encoder == .decoder ? .decoder : .independent,
         threshold: Float(recipe.threshold.value), encoderScale: Float(recipe.initialisation.scale)))
     let first = TrainingBatch(inputs: try rows(inputs, recipe.batch), targets: try rows(targets, recipe.batch))
-    if recipe.initialisation.decoderBias == .mean { try initialiseBias(first) }
+    if recipe.initialisation.decoderBias == .mean { try initialiseDecoderBias(first) }
+    if recipe.initialisation.encoderBias == .centred { try initialiseEncoderBias(first) }
     if recipe.threshold.start == .quantile, recipe.objective == .jumprelu {
       try calibrateThresholds(first, targetL0: Float(recipe.initialL0 ?? recipe.l0), reducer: reducer)
     }

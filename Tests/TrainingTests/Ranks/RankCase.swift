@@ -79,7 +79,7 @@ struct RankCase: Sendable, CustomStringConvertible {
     let (state, reducer) = try state(communicator)
     let first = try batch(0)
     try state.initialise(Initialisation(seed: 5, encoder: .independent))
-    try state.initialiseBias(first)
+    try state.initialiseDecoderBias(first)
     if activation == .jumpReLU { try state.calibrateThresholds(first, targetL0: 9, reducer: reducer) }
     return (state, reducer)
   }

@@ -78,6 +78,9 @@ import Training
     ("\"start\":\"x\",\"end_to_end\":{},\"repeats\":2", "'repeats' is 2"),
     ("\"start\":\"x\",\"end_to_end\":{},\"norm_filter\":6", "'norm_filter'"),
     ("\"start\":\"x\",\"end_to_end\":{},\"batch\":512", "'batch' is 512"),
+    ("\"bias_rate\":-1", "'bias_rate' is -1"),
+    ("\"initialisation\":{\"encoder_bias\":\"centred\"}", "'initialisation.encoder_bias' is centred"),
+    ("\"initialisation\":{\"encoder_bias\":\"mean\"}", "expected one of zero, centred"),
     ("\"tokens\":1e30", "'tokens'"), ("\"repeats\":0", "'repeats'"), ("\"context\":1", "'context'"),
   ])
   func badValuesNameTheirKey(part: String, text: String) throws {
@@ -104,6 +107,7 @@ import Training
     recipe.l0Decay = seed % 5 == 0 ? .none : .share(0.25)
     recipe.tokens = random.int(4096...1_000_000_000)
     recipe.threshold.start = .quantile
+    recipe.biasRate = Double(abs(random.float()))
     recipe.initialisation.decoderBias = .mean
     let encoder = JSONEncoder()
     let json = try encoder.encode(recipe)
