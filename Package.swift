@@ -36,11 +36,12 @@ var targets: [Target] = [
   library("Activations", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Collectives"]),
   library(
     "Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives"]),
+  library("Evaluation", ["Tensors", "Sites", "Dictionaries", "Gemma"]),
   .executableTarget(
     name: "gscope",
     dependencies: [
       "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives",
-      "Training", argumentParser, logging,
+      "Training", "Evaluation", argumentParser, logging,
     ],
     swiftSettings: swiftSettings),
   .executableTarget(
@@ -70,6 +71,7 @@ var targets: [Target] = [
       "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives",
       "Training",
     ]),
+  tests("EvaluationTests", ["Tensors", "Sites", "Dictionaries", "Gemma", "Evaluation"]),
   tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma"]),
 ]
 
@@ -98,7 +100,7 @@ let package = Package(
       name: "GemmaScope",
       targets: [
         "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Collectives", "Activations",
-        "Training",
+        "Training", "Evaluation",
       ]),
   ],
   dependencies: [

@@ -1,17 +1,19 @@
 """Trains the same dictionary with gscope, SAELens and dictionary_learning on the same activations and compares them.
 
-    gscope harvest --site resid_post.9 --norm-filter 6 … --output acts       # and the same of held-out text: acts-heldout
-    python Tools/compare_training.py tune --store acts --heldout acts-heldout --results DIR --gscope gscope --model M.gguf
+    gscope harvest --site resid_post.9 --norm-filter 6 … --output acts    # and the same of held-out text: acts-heldout
+    python Tools/compare_training.py tune --store acts --heldout acts-heldout --results DIR --gscope gscope \\
+        --model M.gguf
     python Tools/compare_training.py run  …same… [--tokens 5000000] [--only saelens,jumprelu,0]
     python Tools/compare_training.py time …same…            # seconds a step, each tool alone and in turns
     python Tools/compare_training.py table --results DIR    # Markdown, 95 % intervals over the seeds
 
-Resumable: every finished run is a line of DIR/results.jsonl, and what is recorded there is not run again. --only takes any
-of a tool, an objective and a seed. `tune` tries three learning rates on --tune-tokens activations, and goes on by factors of
-two while the best one is the last on its side; `run` takes the best. `try` does one run with --rate, --coefficient and
---bandwidth given. training_measure.py defines the figures, training_peers.py drives the other tools, PLAN says what each was
-given. A run during which others loaded the machine (load average above 2.5 at its start or end) is marked `loaded`: its
-quality counts, its wall-clock does not, and the table then takes seconds a step, measured by `time`, times the steps.
+Resumable: every finished run is a line of DIR/results.jsonl, and what is recorded there is not run again. --only takes
+any of a tool, an objective and a seed. `tune` tries three learning rates on --tune-tokens activations, and goes on by
+factors of two while the best one is the last on its side; `run` takes the best. `try` does one run with --rate,
+--coefficient and --bandwidth given. training_measure.py defines the figures, training_peers.py drives the other tools,
+PLAN says what each was given. A run during which others loaded the machine (load average above 2.5 at its start or end)
+is marked `loaded`: its quality counts, its wall-clock does not, and the table then takes seconds a step, measured by
+`time`, times the steps.
 """
 
 import argparse
@@ -38,18 +40,15 @@ LOADED, TIMED_STEPS = 2.5, 50
 
 
 def recipe(job: dict) -> dict:
-    """gscope's short recipes at this width and batch."""
-    shared = {
-        "schema": 1, "kind": "sae", "reads": SITE, "width": WIDTH, "objective": job["objective"], "l0": L0,
-        "auxk": {"coefficient": 0.03125, "features": 256}, "dead_after": 50_000, "learning_rate": job["rate"],
-        "schedule": {"warmup": {"share": 0.02}, "warmup_from": 0.1, "decay": {"share": 0.3}, "decay_to": 0},
-        "adam": {"beta1": 0.9}, "batch": BATCH, "tokens": job["tokens"], "initialisation": {"decoder_bias": "mean"},
-        "context": 512, "window": job["window"], "norm_filter": 6, "seed": job["seed"],
-    }  # fmt: skip
+    """gscope's short recipe of the objective, at this site, width and batch."""
+    name = {"batchtopk": "short-run", "jumprelu": "short-run-jumprelu"}[job["objective"]]
+    short = json.loads((Path(__file__).parent.parent / "recipes" / f"{name}.json").read_text())
+    changed = {"reads": SITE, "width": WIDTH, "l0": L0, "learning_rate": job["rate"], "batch": BATCH, "norm_filter": 6,
+               "tokens": job["tokens"], "repeats": 1, "window": job["window"], "seed": job["seed"]}  # fmt: skip
     if job["objective"] == "jumprelu":
-        shared |= {"bandwidth": job["bandwidth"], "threshold": {"start": "quantile"},
-                   "sparsity": {"coefficient": job["coefficient"], "ramp": {"share": 0.1}}}  # fmt: skip
-    return shared
+        changed |= {"bandwidth": job["bandwidth"]}
+        short["sparsity"]["coefficient"] = job["coefficient"]
+    return short | changed
 
 
 def in_gscope(options, job: dict, folder: Path) -> dict:
@@ -135,7 +134,8 @@ def jobs(options, records: list[dict]):
                 if not options.only <= {tool, objective, str(seed)}:
                     continue
                 plan = PLAN.get((tool, objective), {"coefficient": None, "bandwidth": None})
-                job = {"action": options.action, "tool": tool, "objective": objective, "seed": seed, "window": WINDOW} | plan
+                job = {"action": options.action, "tool": tool, "objective": objective, "seed": seed, "window": WINDOW}
+                job |= plan
                 if options.action == "tune":
                     while (rate := next_rate(records, tool, objective)) is not None:
                         yield job | {"rate": rate, "tokens": options.tune_tokens}
@@ -204,8 +204,10 @@ def programme(options) -> None:
         record = perform(options, job)
         if store is None:
             store, heldout = Store(options.store, SITE), Store(options.heldout, SITE)
-        out = next(options.results.glob("-".join(str(p) for p in key(job) if p is not None) + "/out/params.safetensors"))
-        record |= {"definitions": DEFINITIONS, "distinct": min(job["tokens"], len(store.rows)), "heldout": min(HELDOUT_ROWS, len(heldout.rows)),
+        name = "-".join(str(part) for part in key(job) if part is not None)
+        out = next(options.results.glob(f"{name}/out/params.safetensors"))
+        record |= {"definitions": DEFINITIONS, "distinct": min(job["tokens"], len(store.rows)),
+                   "heldout": min(HELDOUT_ROWS, len(heldout.rows)),
                    "repeats": max(1, job["tokens"] / len(store.rows)), "norm_filter": 6,
                    "model_sha256": store.settings["settings"]["model_sha256"] if "settings" in store.settings
                    else store.settings.get("model_sha256")}  # fmt: skip

@@ -5,8 +5,8 @@ All figures are taken in the model's own units, from w_enc [d, F], b_enc, thresh
   l0   mean number of f > 0 a token
   fvu  Σ‖x − x̂‖² / Σ‖x − mean‖², the mean being that of the held-out activations
   dead_heldout, dead_training   share of features that fire on none of the held-out rows; of the store's last 50,000
-Measured on the first 16,384 held-out rows. `matched` are l0, fvu and dead_heldout after all thresholds were multiplied by one factor, chosen on training rows so that L0 there
-is the target: with the same L0 for all, FVUs compare.
+Measured on the first 16,384 held-out rows. `matched` are l0, fvu and dead_heldout after all thresholds were multiplied by
+one factor, chosen on training rows so that L0 there is the target: with the same L0 for all, FVUs compare.
 """
 
 import json

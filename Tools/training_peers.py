@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-WARMUP, DECAY, RAMP = 0.02, 0.3, 0.1  # shares of all steps: learning rate up, learning rate down to 0, sparsity up
+WARMUP, DECAY, RAMP = 0.05, 0.3, 0.1  # shares of all steps: learning rate up, learning rate down to 0, sparsity up
 DEAD_AFTER = 50_000  # activations without firing
 PACKAGES = {"saelens": "sae-lens", "dictionary_learning": "dictionary-learning"}
 

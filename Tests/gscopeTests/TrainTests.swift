@@ -103,6 +103,18 @@ import Testing
     #expect(left.count == 2, "\(left)")
   }
 
+  /// More features than any memory holds are refused before any is taken.
+  @Test func aWidthBeyondMemoryIsRefused() throws {
+    let place = try Place()
+    let recipe = """
+      {"schema":1,"kind":"crosscoder","reads":["resid_post.0","resid_post.1","resid_post.2","resid_post.3"],
+      "width":67108864,"batch":64,"window":512,"adam":{"beta1":0.9}}
+      """
+    let result = try Tool.run(try place.train("wide", recipe: recipe))
+    #expect(result.status == 1 && result.errors.contains("'width' asks for"), "\(result.errors)")
+    #expect(!FileManager.default.fileExists(atPath: place.url("wide").path))
+  }
+
   /// A trained dictionary goes on end to end; killed on the way, it ends alike.
   @Test func aDictionaryIsFineTunedEndToEnd() throws {
     let place = try Place()

@@ -334,7 +334,7 @@ typedef struct gs_kernels {
   void (*top_k)(gs_pool *, int64_t rows, int64_t n, const float *x, int64_t ldx, int64_t k, int32_t *ids,
                 float *values);
   /// KL(softmax p ‖ softmax q) of contiguous rows of n logits, given log Σ exp of each row: out [rows], and its gradient
-  /// by q, softmax q − softmax p, [rows, n]; `gradient` may be p or q.
+  /// by q, softmax q − softmax p, [rows, n], unless `gradient` is NULL; it may be p or q.
   void (*divergence)(gs_pool *, int64_t rows, int64_t n, const float *p, const float *p_lse, const float *q,
                      const float *q_lse, double *out, float *gradient);
 

@@ -116,16 +116,22 @@ extension NativeBackend {
   }
 
   public func divergence(_ p: Tensor, _ q: Tensor) throws -> (values: [Double], gradient: Tensor) {
+    var values: [Double] = []
+    let gradient = try output(q.shape) { values = try divergences(p, q, gradient: $0) }
+    return (values, gradient)
+  }
+
+  public func divergences(_ p: Tensor, _ q: Tensor) throws -> [Double] { try divergences(p, q, gradient: nil) }
+
+  private func divergences(_ p: Tensor, _ q: Tensor, gradient: UnsafeMutablePointer<Float>?) throws -> [Double] {
     guard p.shape == q.shape, q.shape.count == 2 else {
       throw TensorError.shape(operation: "divergence", expected: "[n, v], twice", found: "\(p.shape) and \(q.shape)")
     }
     let (pLogits, qLogits) = (try floats(p, "divergence"), try floats(q, "divergence"))
     let (pSums, qSums) = (try logSumExp(p), try logSumExp(q))
     var values = [Double](repeating: 0, count: q.rows)
-    let gradient = try output(q.shape) { out in
-      kernels.divergence(pool, Int64(q.rows), Int64(q.rowLength), pLogits, pSums, qLogits, qSums, &values, out)
-    }
-    return (values, gradient)
+    kernels.divergence(pool, Int64(q.rows), Int64(q.rowLength), pLogits, pSums, qLogits, qSums, &values, gradient)
+    return values
   }
 
   public func topK(_ x: Tensor, _ k: Int) throws -> [[(index: Int, value: Float)]] {

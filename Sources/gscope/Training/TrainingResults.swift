@@ -43,14 +43,14 @@ struct TrainingResults {
       opened: session.opened)
     var cards = try CardMeasurement(
       dictionaries: dictionaries, sequences: sequences, opened: session.opened,
-      lossTokens: session.options.lossTokens, normFilter: session.normFilter
+      lossTokens: session.options.lossTokens, outliers: session.outliers()
     ).run()
     let plainCards =
       session.isCompact
       ? try CardMeasurement(
         dictionaries: results.map {
           try SparseDictionary(contentsOf: plain.appending(path: $0.job.name), backend: backend)
-        }, sequences: sequences, opened: session.opened, lossTokens: 0
+        }, sequences: sequences, opened: session.opened, lossTokens: 0, outliers: session.outliers()
       ).run() : []
     var trained: [TrainedDictionary] = []
     for (index, result) in results.enumerated() {

@@ -35,6 +35,7 @@ struct TrainingSession {
     let texts = try ranks.together { try TrainingTexts(options) }
     let source = try ranks.together { try self.source(texts, view: view) }
     let jobs = try ranks.together { try items.map(job) }
+    try ranks.together { try checkMemory(jobs) }
     let identity = try ranks.fromRoot {
       RunIdentity(
         version: Gscope.version, modelName: opened.name,
@@ -125,7 +126,8 @@ struct TrainingSession {
   ) throws -> ModelActivationSource {
     guard let corpus = texts.training else { throw CommandError.usage("Missing --corpus PATH (or --store DIR).") }
     for site in sites { try opened.model.shape.validate(site) }
-    let filter = normFilter.map { HarvestOptions.NormFilter(site: $0.site, factor: $0.factor) }
+    let outliers = try outliers()
+    let filter = items[0].recipe.normFilter.map { HarvestOptions.NormFilter(site: outliers.site, factor: $0) }
     return try ModelActivationSource(
       opened.model, tokenizer: opened.tokenizer.required(), corpus: corpus, sites: sites,
       options: HarvestOptions(packing: packing, normFilter: filter), window: window, communicator: ranks
@@ -164,12 +166,17 @@ struct TrainingSession {
     return try modelSource(texts, sites: run.sites, window: window).nextWindow()
   }
 
-  /// Where and from what on tokens are left out as outliers in norm: by the first residual stream, else the first site.
-  var normFilter: (site: Site, factor: Double)? {
+  /// Where, and beyond how many times the median, tokens are outliers in norm: by the first residual stream, else the
+  /// first site. Training leaves them out when the recipe says so; cards tell of the others' figures in any case.
+  func outliers() throws -> (site: Site, factor: Double) {
     let sites = Set(items.flatMap(\.recipe.sites)).sorted()
-    guard let factor = items[0].recipe.normFilter, let first = sites.first else { return nil }
-    return (sites.first { $0.kind == .residPost } ?? first, factor)
+    guard let site = sites.first(where: { $0.kind == .residPost }) ?? sites.first else {
+      throw RecipeError.value(path: recipeURL.path, key: "reads", reason: "names no site")
+    }
+    return (site, items[0].recipe.normFilter ?? Self.outlierFactor)
   }
+  /// Sinks have some twelve times the usual norm, nothing else comes near.
+  private static let outlierFactor = 6.0
 
   private func corpusHash(_ texts: TrainingTexts) throws -> String {
     if let store = options.store {

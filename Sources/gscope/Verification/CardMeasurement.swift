@@ -1,4 +1,5 @@
 import Dictionaries
+import Evaluation
 import Gemma
 import Sites
 import Tensors
@@ -11,11 +12,11 @@ struct CardMeasurement {
   let opened: OpenedModel
   /// About how many tokens losses are measured on; 0 for none.
   let lossTokens: Int
-  /// What training left out: tokens longer at a site than so many times the median of their sequence.
-  var normFilter: (site: Site, factor: Double)?
+  /// Tokens longer at a site than so many times the median of their sequence: attention sinks.
+  let outliers: (site: Site, factor: Double)
 
   private var sites: Set<Site> {
-    Set(dictionaries.flatMap { $0.shape.reads + $0.shape.writes } + (normFilter.map { [$0.site] } ?? []))
+    Set(dictionaries.flatMap { $0.shape.reads + $0.shape.writes } + [outliers.site])
   }
   private var writes: [Site] { Set(dictionaries.flatMap(\.shape.writes)).sorted() }
 
@@ -29,49 +30,54 @@ struct CardMeasurement {
   }
 
   func run() throws -> [MeasuredCard] {
-    let passes = 1 + 2 * writes.count + dictionaries.reduce(0) { $0 + $1.shape.writes.count }
     let total =
-      sequences.reduce(0) { $0 + $1.count } + lossSequences.reduce(0) { $0 + $1.count } * (passes)
+      sequences.reduce(0) { $0 + $1.count } + lossSequences.reduce(0) { $0 + $1.count } * (1 + replacements.count)
     let progress = Progress("measure", total: total, unit: "tokens")
     var counted = dictionaries.map { DictionaryStatistics.Accumulator($0.shape) }
     var filtered = counted
-    var fired = dictionaries.map { $0.shape.reads.map { _ in Set<Int32>() } }
-    var means = SiteMeans(writes.map { ($0, opened.model.shape.width(of: $0)) })
+    var densities = dictionaries.map { FeatureDensity($0.shape) }
+    var means = SiteMeans()
     for ids in sequences {
       let rows = ids.indices.filter { !opened.isSpecial(ids[$0]) }
       let result = try opened.model.forward([ids], capture: sites, logits: .none) { try Interruption.check() }
-      let activations = CapturedSites(tensors: result.activations)
-      let kept = try normFilter.map { try Self.kept(rows, activations.at([$0.site])[0], factor: $0.factor) }
-      for site in writes { try means.add(activations.at([site])[0], rows: rows, at: site) }
+      let activations = CapturedActivations(result.activations)
+      let kept = try Self.kept(rows, activations.at(outliers.site), factor: outliers.factor)
+      for site in writes { try means.add(activations.at(site), rows: rows, at: site) }
       for (index, dictionary) in dictionaries.enumerated() {
-        let inputs = try activations.at(dictionary.shape.reads)
-        let (code, outputs) = try dictionary.reconstruct(inputs)
+        let (code, outputs) = try dictionary.reconstruct(activations.at(dictionary.shape.reads))
         let targets = try activations.at(dictionary.shape.writes)
         try counted[index].add(code, targets: targets, outputs: outputs, rows: rows)
-        if let kept { try filtered[index].add(code, targets: targets, outputs: outputs, rows: kept) }
-        for (read, layer) in code.layers.enumerated() {
-          for row in rows {
-            for entry in layer.entries(ofRow: row) { fired[index][read].insert(layer.features[entry]) }
-          }
-        }
+        try filtered[index].add(code, targets: targets, outputs: outputs, rows: kept)
+        try densities[index].add(code, rows: rows)
       }
       try progress.advance(by: Double(ids.count))
     }
-    let losses = try Losses(self, means: means, progress: progress)
+    var losses = try LossMeasurement(
+      opened.model, dictionaries: dictionaries, specialTokens: opened.specialTokens, replacements: replacements,
+      means: means)
+    for ids in lossSequences {
+      try losses.add(ids, check: Interruption.check) { _ in try progress.advance(by: Double(ids.count)) }
+    }
     return dictionaries.indices.map { index in
-      let shape = dictionaries[index].shape
       let statistics = counted[index].statistics
-      let alive = fired[index].reduce(0) { $0 + $1.count }
       return MeasuredCard(
-        statistics: statistics, filtered: normFilter == nil ? nil : filtered[index].statistics,
-        dead: 1 - Double(alive) / Double(shape.totalWidth),
-        lossTokens: lossSequences.reduce(0) { $0 + $1.count }, loss: losses.clean.value,
-        sites: shape.writes.enumerated().map { write, site in
-          MeasuredCard.SiteFigures(
-            site: site, fvu: statistics.fvuByWrite[write], splicedLoss: losses.spliced[index][write].value,
-            meanAblatedLoss: losses.meanAblated[site]?.value, zeroAblatedLoss: losses.zeroAblated[site]?.value)
+        statistics: statistics, filtered: filtered[index].statistics, dead: densities[index].deadShare ?? 0,
+        lossTokens: lossSequences.reduce(0) { $0 + $1.count }, loss: losses.clean.crossEntropy.value,
+        sites: dictionaries[index].shape.writes.enumerated().map { write, site in
+          let spliced = losses.replaced[.reconstruction(dictionary: index, write: write)]
+          return MeasuredCard.SiteFigures(
+            site: site, fvu: statistics.fvuByWrite[write], splicedLoss: spliced?.crossEntropy.value,
+            divergence: spliced?.divergence.value, meanAblatedLoss: losses.replaced[.mean([site])]?.crossEntropy.value,
+            zeroAblatedLoss: losses.replaced[.zero([site])]?.crossEntropy.value)
         })
     }
+  }
+
+  /// Every written site replaced alone, by each dictionary that writes it and by two baselines.
+  private var replacements: [Replacement] {
+    dictionaries.enumerated().flatMap { index, dictionary in
+      dictionary.shape.writes.indices.map { .reconstruction(dictionary: index, write: $0) }
+    } + writes.flatMap { [.mean([$0]), .zero([$0])] }
   }
 
   /// The rows that are not outliers in norm.
@@ -83,83 +89,5 @@ struct CardMeasurement {
     guard !norms.isEmpty else { return rows }
     let limit = norms.sorted()[norms.count / 2] * factor
     return zip(rows, norms).filter { $0.1 <= limit }.map(\.0)
-  }
-
-  /// Mean losses with and without replacements.
-  private struct Losses {
-    var clean = MeanLoss()
-    var spliced: [[MeanLoss]]
-    var meanAblated: [Site: MeanLoss] = [:]
-    var zeroAblated: [Site: MeanLoss] = [:]
-
-    init(_ card: CardMeasurement, means: SiteMeans, progress: Progress) throws {
-      let opened = card.opened
-      spliced = card.dictionaries.map { $0.shape.writes.map { _ in MeanLoss() } }
-      for ids in card.lossSequences {
-        let rows = ids.indices.filter { !opened.isSpecial(ids[$0]) }
-        func replaced(_ site: Site, by values: Tensor, _ loss: inout MeanLoss) throws {
-          let visitor = ReplacingVisitor(site: site, values: values, rows: rows, backend: opened.backend)
-          let result = try opened.model.forward([ids], logits: .residual, visitor: visitor) { try Interruption.check() }
-          try loss.add(result.residual, ids, opened: opened, progress: progress)
-          try progress.advance(by: Double(ids.count))
-        }
-        let activations = try Activations(ids, sites: card.sites, opened: opened)
-        try clean.add(activations.residual, ids, opened: opened, progress: progress)
-        try progress.advance(by: Double(ids.count))
-        for (index, dictionary) in card.dictionaries.enumerated() {
-          let (_, outputs) = try dictionary.reconstruct(activations.at(dictionary.shape.reads))
-          for (write, site) in dictionary.shape.writes.enumerated() {
-            try replaced(site, by: outputs[write], &spliced[index][write])
-          }
-        }
-        for site in card.writes {
-          let width = opened.model.shape.width(of: site)
-          let mean = means.mean(of: site)
-          let repeated = (0..<ids.count).flatMap { _ in mean }
-          let zeros = [Float](repeating: 0, count: ids.count * width)
-          let backend = opened.backend
-          try replaced(
-            site, by: backend.tensor(repeated, shape: [ids.count, width]), &meanAblated[site, default: MeanLoss()])
-          try replaced(
-            site, by: backend.tensor(zeros, shape: [ids.count, width]), &zeroAblated[site, default: MeanLoss()])
-        }
-      }
-    }
-  }
-}
-
-/// Captured activations by site.
-private struct CapturedSites {
-  let tensors: [Site: Tensor]
-
-  func at(_ sites: [Site]) throws -> [Tensor] {
-    try sites.map { site in
-      guard let tensor = tensors[site] else { throw GemmaError.input("no activations at \(site)") }
-      return tensor
-    }
-  }
-}
-
-/// Mean activation of each site over tokens.
-private struct SiteMeans {
-  private var sums: [Site: [Double]] = [:]
-  private var count: [Site: Int] = [:]
-
-  init(_ widths: [(Site, Int)]) {
-    for (site, width) in widths { sums[site] = [Double](repeating: 0, count: width) }
-  }
-
-  mutating func add(_ x: Tensor, rows: [Int], at site: Site) throws {
-    let values = try x.read()
-    let width = x.rowLength
-    guard var sum = sums.removeValue(forKey: site) else { return }
-    for row in rows { for i in 0..<width { sum[i] += Double(values[row * width + i]) } }
-    sums[site] = sum
-    count[site, default: 0] += rows.count
-  }
-
-  func mean(of site: Site) -> [Float] {
-    let count = Double(max(count[site] ?? 0, 1))
-    return (sums[site] ?? []).map { Float($0 / count) }
   }
 }

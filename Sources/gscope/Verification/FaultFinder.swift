@@ -1,5 +1,6 @@
 import Checkpoints
 import Dictionaries
+import Evaluation
 import Foundation
 import Gemma
 import Sites
@@ -65,7 +66,8 @@ struct FaultFinder {
   private func trials(_ ids: [Int32], _ body: (Trial) throws -> Void) throws {
     let candidates = siteVariants
     let sites = Set(shape.reads + shape.writes + candidates.flatMap { $0.reads + $0.writes })
-    let activations = try Activations(ids, sites: sites, opened: opened)
+    let activations = CapturedActivations(
+      try opened.model.forward([ids], capture: sites, logits: .none, check: Interruption.check).activations)
     let inputs = try activations.at(shape.reads)
     let targets = try activations.at(shape.writes)
     let code = try dictionary.encode(inputs)

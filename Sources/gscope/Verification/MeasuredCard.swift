@@ -8,13 +8,15 @@ struct MeasuredCard {
     let fvu: Double?
     /// Mean cross-entropy, nats a token, with the site's activations replaced at every token that is not special.
     let splicedLoss: Double?
+    /// Mean KL of the model's predictions to those with the replacement, nats a token.
+    let divergence: Double?
     let meanAblatedLoss: Double?
     let zeroAblatedLoss: Double?
   }
 
   let statistics: DictionaryStatistics
-  /// Over the tokens alone that the norm filter of training keeps; nil without one.
-  var filtered: DictionaryStatistics?
+  /// Without outliers in norm, which at many sites are nearly all of the variance.
+  let filtered: DictionaryStatistics
   /// Features that fired on none of the held-out tokens, a share of all.
   let dead: Double
   /// The same over the last window of training.
@@ -30,6 +32,7 @@ struct MeasuredCard {
     return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
   }
   var splicedLoss: Double? { mean(\.splicedLoss) }
+  var divergence: Double? { mean(\.divergence) }
   var meanAblatedLoss: Double? { mean(\.meanAblatedLoss) }
   var zeroAblatedLoss: Double? { mean(\.zeroAblatedLoss) }
   /// Cross-entropy with reconstructions in place minus without.
@@ -47,16 +50,14 @@ struct MeasuredCard {
       ("delta_loss", .optional(deltaLoss)), ("dead", .double(dead)), ("dead_in_training", .optional(deadInTraining)),
       ("loss_tokens", .integer(lossTokens)), ("loss", .optional(loss)), ("loss_spliced", .optional(splicedLoss)),
       ("loss_mean_ablated", .optional(meanAblatedLoss)), ("loss_zero_ablated", .optional(zeroAblatedLoss)),
+      ("kl", .optional(divergence)), ("l0_filtered", .optional(filtered.l0)), ("fvu_filtered", .optional(filtered.fvu)),
     ]
-    if let filtered {
-      members.append(("l0_filtered", .optional(filtered.l0)))
-      members.append(("fvu_filtered", .optional(filtered.fvu)))
-    }
     if sites.count > 1 {
       let list = sites.map { site -> JSONValue in
         [
           "site": .string("\(site.site)"), "fvu": .optional(site.fvu), "loss_spliced": .optional(site.splicedLoss),
           "loss_mean_ablated": .optional(site.meanAblatedLoss), "loss_zero_ablated": .optional(site.zeroAblatedLoss),
+          "kl": .optional(site.divergence),
         ]
       }
       members.append(("sites", .array(list)))
