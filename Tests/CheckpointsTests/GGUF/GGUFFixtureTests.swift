@@ -82,7 +82,8 @@ struct GGUFRealModelTests {
     #expect(try file.integers("tokenizer.ggml.token_type").count == tokens.count)
     #expect(try file.info("token_embd.weight").shape == [tokens.count, width])
     let size = try #require(
-      FileManager.default.attributesOfItem(atPath: file.path)[.size] as? NSNumber
+      FileManager.default.attributesOfItem(atPath: URL(filePath: file.path).resolvingSymlinksInPath().path)[.size]
+        as? NSNumber
     ).intValue
     var total = 0
     for name in file.names {
