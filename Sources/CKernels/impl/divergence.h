@@ -1,4 +1,5 @@
-// Kullback–Leibler divergence between rows of logits, with its gradient when that is wanted. Cut like the reductions in logits.h.
+// Kullback–Leibler divergence between rows of logits, with its gradient when that is wanted. Cut like the reductions
+// in logits.h.
 #ifndef GEMMASCOPE_IMPL_DIVERGENCE_H
 #define GEMMASCOPE_IMPL_DIVERGENCE_H
 

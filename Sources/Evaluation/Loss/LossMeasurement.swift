@@ -120,18 +120,15 @@ public struct LossMeasurement {
     }
   }
 
-  /// Rows unembedded together: as many as 128 MB of logits hold.
-  private var rowsPerPiece: Int { max(1, min(256, (128 << 20) / (4 * max(1, model.configuration.vocabularySize)))) }
-
   private mutating func compare(
     _ residual: Tensor, _ changed: [Tensor], _ ids: [Int32], _ rows: [Int], check: CancellationCheck
   ) throws {
     let backend = model.backend
     typealias Prediction = (position: Int, crossEntropy: Double, divergence: Double)
     var predictions = [[Prediction]](repeating: [], count: changed.count + 1)
-    for start in stride(from: 0, to: rows.count, by: rowsPerPiece) {
+    for start in stride(from: 0, to: rows.count, by: model.rowsUnembeddedAtOnce) {
       try check()
-      let piece = Array(rows[start..<min(start + rowsPerPiece, rows.count)])
+      let piece = Array(rows[start..<min(start + model.rowsUnembeddedAtOnce, rows.count)])
       let next = piece.map { ids[$0 + 1] }
       let clean = try model.unembed(backend.select(residual, rows: piece))
       for (position, loss) in zip(piece, try crossEntropies(clean, next)) {

@@ -1,9 +1,6 @@
 public import Tensors
 
 extension GemmaModel {
-  /// Rows whose logits are formed together: as many as 128 MB hold. Three such matrices exist at a time.
-  private var divergenceRows: Int { max(1, min(256, (128 << 20) / (4 * max(1, configuration.vocabularySize)))) }
-
   /// Σ KL(p ‖ q) over some rows, in nats: p the next-token distribution of the model as it is, q that of a changed run;
   /// and its gradient by the final residual stream of the changed run.
   ///
@@ -19,9 +16,9 @@ extension GemmaModel {
   ) throws -> (sum: Double, gradient: Tensor) {
     var sum = 0.0
     var gradients: [Tensor] = []
-    for start in stride(from: 0, to: rows.count, by: divergenceRows) {
+    for start in stride(from: 0, to: rows.count, by: rowsUnembeddedAtOnce) {
       try check()
-      let piece = Array(rows[start..<min(start + divergenceRows, rows.count)])
+      let piece = Array(rows[start..<min(start + rowsUnembeddedAtOnce, rows.count)])
       let x = try backend.select(changed, rows: piece)
       let (values, gradient) = try backend.divergence(
         unembed(backend.select(clean, rows: piece)), unembed(x))

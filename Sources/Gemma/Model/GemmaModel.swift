@@ -68,6 +68,11 @@ public final class GemmaModel: Sendable {
     try backend.linear(try finalNorm(residual), weights.head)
   }
 
+  /// Rows to unembed at once so that their logits stay small (128 MB): a vocabulary of 262,144 takes a megabyte a row.
+  public var rowsUnembeddedAtOnce: Int {
+    max(1, min(256, (128 << 20) / (4 * max(1, configuration.vocabularySize))))
+  }
+
   /// The final norm of rows of the residual stream.
   public func finalNorm(_ residual: Tensor) throws -> Tensor {
     try backend.rmsNorm(residual, gain: weights.finalGain, epsilon: configuration.normEpsilon, residual: nil)

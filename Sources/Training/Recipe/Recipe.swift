@@ -117,12 +117,12 @@ public struct Recipe: Equatable, Sendable {
       /// The mean of the first batch's targets.
       case mean
     }
-    public var encoder: Encoder
     public enum EncoderBias: String, CaseIterable, Sendable, Encodable {
       case zero
       /// Minus what the mean of the first batch's inputs encodes to.
       case centred
     }
+    public var encoder: Encoder
     /// Length of the encoder's directions.
     public var scale = 1.0
     public var encoderBias = EncoderBias.zero
@@ -248,9 +248,9 @@ extension Recipe: Encodable {
 
   static let keys = [
     "schema", "name", "kind", "reads", "writes", "width", "affine", "objective", "l0", "initial_l0", "l0_decay",
-    "bandwidth", "sparsity", "frequency", "matryoshka", "auxk", "norm_limit", "learning_rate", "bias_rate", "schedule", "adam",
-    "batch", "tokens", "repeats", "dead_after", "initialisation", "threshold", "start", "end_to_end", "seed", "context", "window",
-    "norm_filter",
+    "bandwidth", "sparsity", "frequency", "matryoshka", "auxk", "norm_limit", "learning_rate", "bias_rate",
+    "schedule", "adam", "batch", "tokens", "repeats", "dead_after", "initialisation", "threshold", "start",
+    "end_to_end", "seed", "context", "window", "norm_filter",
   ]
 }
 

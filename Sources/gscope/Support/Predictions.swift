@@ -22,9 +22,6 @@ struct PredictionReader {
   let model: GemmaModel
   let topK: Int
 
-  /// Rows unembedded together: as many as 128 MB of logits hold.
-  private var rowsPerPiece: Int { max(1, min(256, (128 << 20) / (4 * max(1, model.configuration.vocabularySize)))) }
-
   /// - Parameters:
   ///   - residual: [n, width].
   ///   - rows: which of its rows to read.
@@ -40,7 +37,7 @@ struct PredictionReader {
     var predictions: [Prediction] = []
     var start = 0
     while start < rows.count {
-      let piece = Array(rows[start..<min(start + rowsPerPiece, rows.count)])
+      let piece = Array(rows[start..<min(start + model.rowsUnembeddedAtOnce, rows.count)])
       let logits = try model.unembed(try backend.select(residual, rows: piece))
       try visit(start, logits)
       let normalisers = try backend.logSumExp(logits)
