@@ -36,7 +36,8 @@ var targets: [Target] = [
   library("Activations", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Collectives"]),
   library(
     "Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives"]),
-  library("Evaluation", ["Tensors", "Sites", "Dictionaries", "Gemma"]),
+  library(
+    "Evaluation", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations"]),
   .executableTarget(
     name: "gscope",
     dependencies: [
@@ -71,7 +72,11 @@ var targets: [Target] = [
       "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives",
       "Training",
     ]),
-  tests("EvaluationTests", ["Tensors", "Sites", "Dictionaries", "Gemma", "Evaluation"]),
+  tests(
+    "EvaluationTests",
+    [
+      "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Evaluation",
+    ]),
   tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma"]),
 ]
 
