@@ -34,15 +34,17 @@ var targets: [Target] = [
   .target(name: "CMPI", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
   library("Collectives", ["CMPI"]),
   library("Activations", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Collectives"]),
+  library("Plots", []),
   library(
-    "Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives"]),
+    "Training",
+    ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives", "Plots"]),
   library(
     "Evaluation", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations"]),
   .executableTarget(
     name: "gscope",
     dependencies: [
       "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives",
-      "Training", "Evaluation", argumentParser, logging,
+      "Plots", "Training", "Evaluation", argumentParser, logging,
     ],
     swiftSettings: swiftSettings),
   .executableTarget(
@@ -66,6 +68,7 @@ var targets: [Target] = [
   tests("CollectivesTests", ["Collectives"]),
   tests(
     "ActivationsTests", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Gemma", "Collectives", "Activations"]),
+  tests("PlotsTests", ["Plots"]),
   tests(
     "TrainingTests",
     [
@@ -77,7 +80,7 @@ var targets: [Target] = [
     [
       "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Evaluation",
     ]),
-  tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma"]),
+  tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Evaluation"]),
 ]
 
 // libFuzzer executables need `--sanitize fuzzer` and have no `main`, so they exist only when asked for (`make fuzz`).
@@ -105,7 +108,7 @@ let package = Package(
       name: "GemmaScope",
       targets: [
         "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Collectives", "Activations",
-        "Training", "Evaluation",
+        "Plots", "Training", "Evaluation",
       ]),
   ],
   dependencies: [

@@ -1,5 +1,6 @@
 import Checkpoints
 import Dictionaries
+import Evaluation
 import Foundation
 import Gemma
 import Sites
@@ -97,11 +98,12 @@ import Testing
     let site = Site.residPost(3)
     let x = try #require(try model.forward([ids], capture: [site], logits: .none).activations[site])
     let (code, outputs) = try dictionary.reconstruct([x])
-    let figures = try DictionaryStatistics.measure(
-      dictionary.shape, code: code, targets: [x], outputs: outputs, rows: Array(1..<ids.count))
+    var measurement = ReconstructionMeasurement(dictionary.shape)
+    try measurement.add(code, targets: [x], outputs: outputs, rows: Array(1..<ids.count))
+    let figures = measurement.metrics
     let listed = try #require((json["dictionaries"] as? [[String: Any]])?.first)
-    #expect(abs(try #require(listed["l0"] as? Double) - (figures.l0 ?? 0)) < 0.01)
-    #expect(abs(try #require(listed["fvu_prompt"] as? Double) - (figures.fvu ?? 0)) < 1e-3)
+    #expect(abs(try #require(listed["l0"] as? Double) - (figures.l0.value ?? 0)) < 0.01)
+    #expect(abs(try #require(listed["fvu_prompt"] as? Double) - (figures.total.fvu.value ?? 0)) < 1e-3)
     let saved = try SafetensorsFile(file)
     let offsets = try saved.tensor("0.row_offsets").readIntegers()
     #expect(offsets.count == ids.count + 1)

@@ -131,13 +131,15 @@ public struct LossMeasurement {
       let piece = Array(rows[start..<min(start + model.rowsUnembeddedAtOnce, rows.count)])
       let next = piece.map { ids[$0 + 1] }
       let clean = try model.unembed(backend.select(residual, rows: piece))
-      for (position, loss) in zip(piece, try crossEntropies(clean, next)) {
+      let cleanSums = try backend.logSumExp(clean)
+      for (position, loss) in zip(piece, try crossEntropies(clean, cleanSums, next)) {
         predictions[0].append((position, loss, 0))
       }
       for (index, residual) in changed.enumerated() {
         let logits = try model.unembed(backend.select(residual, rows: piece))
-        let losses = try crossEntropies(logits, next)
-        let divergences = try backend.divergences(clean, logits)
+        let sums = try backend.logSumExp(logits)
+        let losses = try crossEntropies(logits, sums, next)
+        let divergences = try backend.divergences(clean, logits, logSumExp: (cleanSums, sums))
         for (i, position) in piece.enumerated() {
           predictions[index + 1].append((position, losses[i], divergences[i]))
         }
@@ -149,10 +151,10 @@ public struct LossMeasurement {
     }
   }
 
-  /// −log p of the next token of each row of logits.
-  private func crossEntropies(_ logits: Tensor, _ next: [Int32]) throws -> [Double] {
+  /// −log p of the next token of each row of logits, whose log Σ exp is `sums`.
+  private func crossEntropies(_ logits: Tensor, _ sums: [Float], _ next: [Int32]) throws -> [Double] {
     let picks = next.enumerated().map { $0.offset * logits.rowLength + Int($0.element) }
     let picked = try model.backend.select(logits.reshaped([logits.count, 1]), rows: picks).read()
-    return zip(try model.backend.logSumExp(logits), picked).map { Double($0) - Double($1) }
+    return zip(sums, picked).map { Double($0) - Double($1) }
   }
 }

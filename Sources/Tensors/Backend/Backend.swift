@@ -55,8 +55,8 @@ public protocol DenseOps: Sendable {
   func logSumExp(_ x: Tensor) throws -> [Float]
   /// KL(softmax p ‖ softmax q) of each row, in nats, and its gradient by q, softmax q − softmax p: p, q [n, v].
   func divergence(_ p: Tensor, _ q: Tensor) throws -> (values: [Double], gradient: Tensor)
-  /// The values of `divergence` alone.
-  func divergences(_ p: Tensor, _ q: Tensor) throws -> [Double]
+  /// The values of `divergence` alone, where `logSumExp` of both is known already.
+  func divergences(_ p: Tensor, _ q: Tensor, logSumExp: (p: [Float], q: [Float])) throws -> [Double]
   /// The `k` largest of each row in falling order, equal values by lower index first.
   func topK(_ x: Tensor, _ k: Int) throws -> [[(index: Int, value: Float)]]
 }

@@ -117,20 +117,28 @@ extension NativeBackend {
 
   public func divergence(_ p: Tensor, _ q: Tensor) throws -> (values: [Double], gradient: Tensor) {
     var values: [Double] = []
-    let gradient = try output(q.shape) { values = try divergences(p, q, gradient: $0) }
+    let sums = (p: try logSumExp(p), q: try logSumExp(q))
+    let gradient = try output(q.shape) { values = try divergences(p, q, sums, gradient: $0) }
     return (values, gradient)
   }
 
-  public func divergences(_ p: Tensor, _ q: Tensor) throws -> [Double] { try divergences(p, q, gradient: nil) }
+  public func divergences(_ p: Tensor, _ q: Tensor, logSumExp: (p: [Float], q: [Float])) throws -> [Double] {
+    try divergences(p, q, logSumExp, gradient: nil)
+  }
 
-  private func divergences(_ p: Tensor, _ q: Tensor, gradient: UnsafeMutablePointer<Float>?) throws -> [Double] {
+  private func divergences(
+    _ p: Tensor, _ q: Tensor, _ sums: (p: [Float], q: [Float]), gradient: UnsafeMutablePointer<Float>?
+  ) throws -> [Double] {
     guard p.shape == q.shape, q.shape.count == 2 else {
       throw TensorError.shape(operation: "divergence", expected: "[n, v], twice", found: "\(p.shape) and \(q.shape)")
     }
+    guard sums.p.count == p.rows, sums.q.count == q.rows else {
+      throw TensorError.shape(
+        operation: "divergence", expected: "\(q.rows) normalisers of both", found: "\(sums.p.count), \(sums.q.count)")
+    }
     let (pLogits, qLogits) = (try floats(p, "divergence"), try floats(q, "divergence"))
-    let (pSums, qSums) = (try logSumExp(p), try logSumExp(q))
     var values = [Double](repeating: 0, count: q.rows)
-    kernels.divergence(pool, Int64(q.rows), Int64(q.rowLength), pLogits, pSums, qLogits, qSums, &values, gradient)
+    kernels.divergence(pool, Int64(q.rows), Int64(q.rowLength), pLogits, sums.p, qLogits, sums.q, &values, gradient)
     return values
   }
 

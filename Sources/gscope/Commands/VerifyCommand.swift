@@ -49,7 +49,7 @@ struct VerifyCommand: ParsableCommand {
       let verification = try Verification(
         dictionary, texts: texts, opened: opened, splices: !skipLoss, progress: progress)
       let reference = try ReferenceFigures(item)
-      let fault = ReferenceFigures.fault(verification.statistics, against: reference)
+      let fault = ReferenceFigures.fault(verification.metrics, against: reference)
       let tried =
         variants || fault != nil
         ? try FaultFinder(dictionary: dictionary, opened: opened, texts: texts).variants() : []

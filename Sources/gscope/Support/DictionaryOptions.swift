@@ -51,14 +51,43 @@ struct DictionaryOptions: ParsableArguments {
   func open(for model: OpenedModel) throws -> [OpenedDictionary] {
     var weights = SuiteWeights(model)
     return try dictionary.map { text in
-      let opened = try open(NamedPath(text), backend: model.backend, weights: &weights)
-      let dictionary = opened.dictionary
-      try dictionary.fits(model.model.shape, modelName: model.name)
-      if let warning = dictionary.weightsWarning(model: OpenedModel.publishedName(model.url)) {
-        Self.warn(warning)
-      }
-      return opened
+      try checked(open(NamedPath(text), backend: model.backend, weights: &weights), model)
     }
+  }
+
+  /// The same, but the folder of a suite stands for all its dictionaries that match `--width`, `--l0`, `--affine` and
+  /// `--at`.
+  func openAll(for model: OpenedModel) throws -> [OpenedDictionary] {
+    var weights = SuiteWeights(model)
+    return try dictionary.flatMap { text -> [OpenedDictionary] in
+      let named = NamedPath(text)
+      let url = URL(filePath: named.path)
+      guard Suite.isSuite(url) else {
+        return [try checked(open(named, backend: model.backend, weights: &weights), model)]
+      }
+      let suite = try Suite(contentsOf: url)
+      let selection = Suite.Selection(site: at, width: width, l0: l0, isAffine: affine)
+      let entries = suite.entries(matching: selection)
+      guard !entries.isEmpty else { return [try checked(open(named, backend: model.backend, weights: &weights), model)] }
+      if let name = named.name, entries.count > 1 {
+        throw CommandError.usage("--dictionary '\(text)': '\(name)' cannot name \(entries.count) dictionaries of a suite")
+      }
+      if let warning = try weights.warning(suite) { Self.warn(warning) }
+      return try entries.map { entry in
+        let dictionary = try SparseDictionary(
+          contentsOf: suite.url(of: entry), name: named.name, entry: entry, backend: model.backend)
+        return try checked(OpenedDictionary(dictionary: dictionary, entry: entry), model)
+      }
+    }
+  }
+
+  /// `opened`, if it fits `model`.
+  private func checked(_ opened: OpenedDictionary, _ model: OpenedModel) throws -> OpenedDictionary {
+    try opened.dictionary.fits(model.model.shape, modelName: model.name)
+    if let warning = opened.dictionary.weightsWarning(model: OpenedModel.publishedName(model.url)) {
+      Self.warn(warning)
+    }
+    return opened
   }
 
   private static func warn(_ text: String) {

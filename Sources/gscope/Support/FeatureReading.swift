@@ -1,4 +1,5 @@
 import Dictionaries
+import Evaluation
 import Gemma
 import Sites
 import Tensors
@@ -7,7 +8,7 @@ import Tensors
 struct FeatureReading {
   struct Part {
     let code: DictionaryCode
-    let statistics: DictionaryStatistics
+    let metrics: ReconstructionMetrics
     /// Reconstructions of every write, where they were asked for.
     let outputs: [Tensor]
   }
@@ -39,14 +40,14 @@ struct FeatureReading {
     let dictionary: SparseDictionary
     let keepsOutputs: Bool
     private var codes: [DictionaryCode] = []
-    private var accumulator: DictionaryStatistics.Accumulator
+    private var measurement: ReconstructionMeasurement
     /// For each write the reconstruction of every pass.
     private var outputs: [[Tensor]]
 
     init(_ dictionary: SparseDictionary, keepsOutputs: Bool) {
       self.dictionary = dictionary
       self.keepsOutputs = keepsOutputs
-      accumulator = .init(dictionary.shape)
+      measurement = ReconstructionMeasurement(dictionary.shape)
       outputs = dictionary.shape.writes.map { _ in [] }
     }
 
@@ -54,14 +55,14 @@ struct FeatureReading {
       let inputs = try result.activations(at: dictionary.shape.reads, of: opened)
       let (code, written) = try dictionary.reconstruct(inputs)
       let targets = try result.activations(at: dictionary.shape.writes, of: opened)
-      try accumulator.add(code, targets: targets, outputs: written, rows: counted)
+      try measurement.add(code, targets: targets, outputs: written, rows: counted)
       codes.append(code)
       if keepsOutputs { for (write, tensor) in written.enumerated() { outputs[write].append(tensor) } }
     }
 
     func part(backend: any Backend) throws -> Part {
       Part(
-        code: try DictionaryCode.joined(codes), statistics: accumulator.statistics,
+        code: try DictionaryCode.joined(codes), metrics: measurement.metrics,
         outputs: keepsOutputs ? try outputs.map { $0.count == 1 ? $0[0] : try backend.concatenate($0) } : [])
     }
   }
@@ -97,9 +98,9 @@ extension FeatureReading {
       return [
         "name": .string(dictionary.name), "kind": .string(shape.kind.rawValue),
         "site": .string(Self.sites(shape.reads)), "writes": .string(Self.sites(shape.writes)),
-        "width": .integer(shape.totalWidth), "l0": .optional(part.statistics.l0),
-        "fvu_prompt": .optional(part.statistics.fvu),
-        "fvu_by_layer": .array(part.statistics.fvuByWrite.map { .optional($0) }),
+        "width": .integer(shape.totalWidth), "l0": .optional(part.metrics.l0.value),
+        "fvu_prompt": .optional(part.metrics.total.fvu.value),
+        "fvu_by_layer": .array(part.metrics.sites.map { .optional($0.figures.fvu.value) }),
         "card": card.map {
           ["source": .string($0.source), "l0": .optional($0.l0), "fvu": .optional($0.fvu)]
         } ?? nil,
@@ -137,14 +138,14 @@ extension FeatureReading {
   ) throws {
     let writer = TokenWriter(tokenizer: opened.tokenizer.value)
     for ((dictionary, card), part) in zip(zip(dictionaries, cards), parts) {
-      let statistics = part.statistics
+      let metrics = part.metrics
       let made = card.map {
         "; when it was made: L0 \(Format.decimal($0.l0, 1)), FVU \(Format.percent($0.fvu)) (\($0.source))"
       }
       try StandardOutput.line(
         "\(TextStyle.bold.apply(dictionary.name)): \(dictionary.shape)\n"
-          + "L0 \(Format.decimal(statistics.l0, 1)), FVU \(Format.percent(statistics.fvu)) "
-          + "over \(Format.count(statistics.tokens, "token"))\(made ?? "")"
+          + "L0 \(Format.decimal(metrics.l0.value, 1)), FVU \(Format.percent(metrics.total.fvu.value)) "
+          + "over \(Format.count(metrics.tokens, "token"))\(made ?? "")"
       )
       var table = TextTable([.init("#", .right), .init("token"), .init("on", .right), .init("strongest features")])
       for position in text.ids.indices {

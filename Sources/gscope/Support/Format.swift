@@ -13,6 +13,12 @@ enum Format {
     return String(format: "%.2f %%", fraction * 100)
   }
 
+  /// A difference, with its sign.
+  static func signed(_ number: Double?, _ digits: Int = 4) -> String {
+    guard let number, number.isFinite else { return "-" }
+    return (number >= 0 ? "+" : "") + decimal(number, digits)
+  }
+
   /// About three figures.
   static func short(_ number: Double) -> String {
     let size = abs(number)

@@ -44,11 +44,11 @@ struct TrainingReport {
       let card = dictionary.card
       func delta(_ loss: Double?) -> String {
         guard let loss, let clean = card.loss else { return "-" }
-        return (loss >= clean ? "+" : "") + Format.decimal(loss - clean, 4)
+        return Format.signed(loss - clean, 4)
       }
       table.add([
-        .init(dictionary.item.name, .accent), .init(Format.decimal(card.statistics.l0, 1)),
-        .init(Format.percent(card.statistics.fvu)), .init(delta(card.splicedLoss)), .init(delta(card.meanAblatedLoss)),
+        .init(dictionary.item.name, .accent), .init(Format.decimal(card.l0, 1)),
+        .init(Format.percent(card.fvu)), .init(delta(card.splicedLoss)), .init(delta(card.meanAblatedLoss)),
         .init(delta(card.zeroAblatedLoss)), .init(Format.percent(card.dead)),
       ])
     }

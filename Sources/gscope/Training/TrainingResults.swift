@@ -38,26 +38,24 @@ struct TrainingResults {
     let dictionaries = try results.map {
       try SparseDictionary(contentsOf: $0.job.folder, name: $0.job.name, backend: backend)
     }
-    let sequences = try TrainingTexts.sequences(
+    let sequences = try CorpusSequences.cut(
       texts.heldOut, context: session.items[0].recipe.context, limit: session.options.heldoutTokens,
-      opened: session.opened)
-    var cards = try CardMeasurement(
-      dictionaries: dictionaries, sequences: sequences, opened: session.opened,
-      lossTokens: session.options.lossTokens, outliers: session.outliers()
-    ).run()
+      opened: session.opened, flag: "--heldout")
+    var cards = try MeasuredCard.measure(
+      dictionaries, on: sequences, opened: session.opened, lossTokens: session.options.lossTokens,
+      outliers: session.outliers())
     let plainCards =
       session.isCompact
-      ? try CardMeasurement(
-        dictionaries: results.map {
-          try SparseDictionary(contentsOf: plain.appending(path: $0.job.name), backend: backend)
-        }, sequences: sequences, opened: session.opened, lossTokens: 0, outliers: session.outliers()
-      ).run() : []
+      ? try MeasuredCard.measure(
+        results.map { try SparseDictionary(contentsOf: plain.appending(path: $0.job.name), backend: backend) },
+        on: sequences, opened: session.opened, lossTokens: 0, outliers: session.outliers())
+      : []
     var trained: [TrainedDictionary] = []
     for (index, result) in results.enumerated() {
       let activity = try FeatureActivity(
         dictionaries[index], inputs: inputs(result, window), limit: Self.activityRows)
       cards[index].deadInTraining = activity.dead
-      let fvu = plainCards.isEmpty ? nil : plainCards[index].statistics.fvu
+      let fvu = plainCards.isEmpty ? nil : plainCards[index].fvu
       trained.append(
         TrainedDictionary(
           item: session.items[index], shape: dictionaries[index].shape, card: cards[index], plainFVU: fvu))

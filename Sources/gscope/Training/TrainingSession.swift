@@ -2,6 +2,7 @@ import Activations
 import Checkpoints
 import Collectives
 import Dictionaries
+import Evaluation
 import Foundation
 import Gemma
 import Logging
@@ -126,8 +127,9 @@ struct TrainingSession {
   ) throws -> ModelActivationSource {
     guard let corpus = texts.training else { throw CommandError.usage("Missing --corpus PATH (or --store DIR).") }
     for site in sites { try opened.model.shape.validate(site) }
-    let outliers = try outliers()
-    let filter = items[0].recipe.normFilter.map { HarvestOptions.NormFilter(site: outliers.site, factor: $0) }
+    let filter = try items[0].recipe.normFilter.flatMap { factor in
+      try outliers().site.map { HarvestOptions.NormFilter(site: $0, factor: factor) }
+    }
     return try ModelActivationSource(
       opened.model, tokenizer: opened.tokenizer.required(), corpus: corpus, sites: sites,
       options: HarvestOptions(packing: packing, normFilter: filter), window: window, communicator: ranks
@@ -168,15 +170,13 @@ struct TrainingSession {
 
   /// Where, and beyond how many times the median, tokens are outliers in norm: by the first residual stream, else the
   /// first site. Training leaves them out when the recipe says so; cards tell of the others' figures in any case.
-  func outliers() throws -> (site: Site, factor: Double) {
+  func outliers() throws -> OutlierRule {
     let sites = Set(items.flatMap(\.recipe.sites)).sorted()
     guard let site = sites.first(where: { $0.kind == .residPost }) ?? sites.first else {
       throw RecipeError.value(path: recipeURL.path, key: "reads", reason: "names no site")
     }
-    return (site, items[0].recipe.normFilter ?? Self.outlierFactor)
+    return OutlierRule(factor: items[0].recipe.normFilter ?? OutlierRule.usualFactor, site: site)
   }
-  /// Sinks have some twelve times the usual norm, nothing else comes near.
-  private static let outlierFactor = 6.0
 
   private func corpusHash(_ texts: TrainingTexts) throws -> String {
     if let store = options.store {

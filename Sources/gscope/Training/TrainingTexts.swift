@@ -1,8 +1,6 @@
 import Activations
 import Foundation
-import Gemma
 import Logging
-import Tokenization
 
 /// The texts of a run: what is trained on, and what is held out.
 struct TrainingTexts {
@@ -40,30 +38,5 @@ struct TrainingTexts {
     training = urls.isEmpty ? nil : try Corpus(urls, options: options.texts.options(.all))
     heldOut = nil
     heldOutName = "built-in sample"
-  }
-
-  /// Held-out sequences of at most `context` tokens, together about `limit` tokens.
-  static func sequences(
-    _ corpus: Corpus?, context: Int, limit: Int, opened: OpenedModel
-  ) throws -> [[Int32]] {
-    let tokenizer = try opened.tokenizer.required()
-    var sequences: [[Int32]] = []
-    if let corpus {
-      let packer = try SequencePacker(
-        corpus, tokenizer: tokenizer, options: PackingOptions(context: context, tokenLimit: limit))
-      while let sequence = try packer.next() { sequences.append(sequence.tokens) }
-    } else {
-      let ids = tokenizer.encode(SampleText.paragraphs)
-      let bos = opened.configuration.beginToken
-      let body = Array(ids.drop { $0 == bos }.prefix(limit))
-      sequences = stride(from: 0, to: body.count, by: context - 1).map {
-        [bos] + body[$0..<min($0 + context - 1, body.count)]
-      }
-    }
-    sequences.removeAll { $0.count < 2 }
-    guard !sequences.isEmpty else {
-      throw CommandError.input(source: "--heldout", reason: "has fewer than two tokens to measure on")
-    }
-    return sequences
   }
 }

@@ -13,10 +13,10 @@ struct FaultFinder {
     let name: String
     /// What it would mean if this one fits.
     let meaning: String
-    let statistics: DictionaryStatistics
+    let metrics: ReconstructionMetrics
 
-    var l0: Double? { statistics.l0 }
-    var fvu: Double? { statistics.fvu }
+    var l0: Double? { metrics.l0.value }
+    var fvu: Double? { metrics.total.fvu.value }
   }
 
   let dictionary: SparseDictionary
@@ -46,7 +46,7 @@ struct FaultFinder {
 
   /// Every variant that applies to this kind of dictionary, measured over all texts.
   func variants() throws -> [Variant] {
-    var tried: [(name: String, meaning: String, figures: DictionaryStatistics.Accumulator)] = []
+    var tried: [(name: String, meaning: String, figures: ReconstructionMeasurement)] = []
     for ids in texts {
       let counted = ids.indices.filter { !opened.isSpecial(ids[$0]) }
       var place = 0
@@ -59,7 +59,7 @@ struct FaultFinder {
         try Interruption.check()
       }
     }
-    return tried.map { Variant(name: $0.name, meaning: $0.meaning, statistics: $0.figures.statistics) }
+    return tried.map { Variant(name: $0.name, meaning: $0.meaning, metrics: $0.figures.metrics) }
   }
 
   /// Hands out what every variant makes of one text, always in the same order.

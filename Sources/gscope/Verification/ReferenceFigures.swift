@@ -1,4 +1,5 @@
 import Dictionaries
+import Evaluation
 
 /// Figures that a dictionary is expected to reach.
 struct ReferenceFigures {
@@ -29,8 +30,8 @@ struct ReferenceFigures {
 
   /// What is wrong with measured figures, in words; nil when they are as expected. Without a card a dictionary that
   /// misses more than half of the variance, or is off its target L0 by more than four times, is taken to be faulty.
-  static func fault(_ measured: DictionaryStatistics, against reference: ReferenceFigures?) -> String? {
-    guard let fvu = measured.fvu, let l0 = measured.l0 else {
+  static func fault(_ measured: ReconstructionMetrics, against reference: ReferenceFigures?) -> String? {
+    guard let fvu = measured.total.fvu.value, let l0 = measured.l0.value else {
       return "the activations do not vary, so nothing can be said"
     }
     let limit = reference?.fvu.map { $0 * 2 + 0.02 } ?? 0.5

@@ -15,9 +15,9 @@ struct Verification {
     let deltaLoss: Double?
   }
 
-  let statistics: DictionaryStatistics
+  let metrics: ReconstructionMetrics
   /// Over all tokens, special ones included: `<bos>` has by far the largest activations.
-  let withSpecials: DictionaryStatistics
+  let withSpecials: ReconstructionMetrics
   /// Cross-entropy of the model itself, nats a token; special tokens are not predicted.
   let loss: Double?
   let sites: [SiteFigures]
@@ -25,8 +25,8 @@ struct Verification {
   init(
     _ dictionary: SparseDictionary, texts: [[Int32]], opened: OpenedModel, splices: Bool, progress: Progress
   ) throws {
-    var counted = DictionaryStatistics.Accumulator(dictionary.shape)
-    var everything = DictionaryStatistics.Accumulator(dictionary.shape)
+    var counted = ReconstructionMeasurement(dictionary.shape)
+    var everything = ReconstructionMeasurement(dictionary.shape)
     let writes = dictionary.shape.writes
     let replacements = splices ? writes.indices.map { Replacement.reconstruction(dictionary: 0, write: $0) } : []
     var losses = try LossMeasurement(
@@ -46,13 +46,12 @@ struct Verification {
         try progress.advance(by: share * Double(ids.count))
       }
     }
-    statistics = counted.statistics
-    withSpecials = everything.statistics
+    metrics = counted.metrics
+    withSpecials = everything.metrics
     loss = losses.clean.crossEntropy.value
-    let byWrite = statistics.fvuByWrite
-    sites = writes.indices.map { write in
+    sites = metrics.sites.enumerated().map { write, site in
       SiteFigures(
-        site: writes[write], fvu: byWrite[write],
+        site: site.site, fvu: site.figures.fvu.value,
         deltaLoss: losses.replaced[.reconstruction(dictionary: 0, write: write)]?.delta(from: losses.clean).value)
     }
   }

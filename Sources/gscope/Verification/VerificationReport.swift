@@ -1,4 +1,5 @@
 import Dictionaries
+import Evaluation
 
 /// What `gscope verify` says of one dictionary.
 struct VerificationReport {
@@ -13,7 +14,7 @@ struct VerificationReport {
   /// The variant that explains a bad result: of those with which nothing would be wrong, the one that misses least.
   var likelyFault: FaultFinder.Variant? {
     guard fault != nil else { return nil }
-    let known = variants.filter { ReferenceFigures.fault($0.statistics, against: reference) == nil }
+    let known = variants.filter { ReferenceFigures.fault($0.metrics, against: reference) == nil }
     return known.min { ($0.fvu ?? .infinity) < ($1.fvu ?? .infinity) }
   }
 
@@ -27,11 +28,11 @@ struct VerificationReport {
   }
 
   var json: JSONValue {
-    let statistics = verification.statistics
+    let metrics = verification.metrics
     return .document([
       ("name", .string(dictionary.name)), ("kind", .string(dictionary.shape.kind.rawValue)),
-      ("tokens", .integer(statistics.tokens)), ("l0", .optional(statistics.l0)), ("fvu", .optional(statistics.fvu)),
-      ("fvu_with_special_tokens", .optional(verification.withSpecials.fvu)), ("loss", .optional(verification.loss)),
+      ("tokens", .integer(metrics.tokens)), ("l0", .optional(metrics.l0.value)), ("fvu", .optional(metrics.total.fvu.value)),
+      ("fvu_with_special_tokens", .optional(verification.withSpecials.total.fvu.value)), ("loss", .optional(verification.loss)),
       ("delta_loss", .optional(verification.deltaLoss)),
       (
         "sites",
@@ -61,25 +62,25 @@ struct VerificationReport {
   }
 
   func show() throws {
-    let statistics = verification.statistics
+    let metrics = verification.metrics
     try StandardOutput.line("\(TextStyle.bold.apply(dictionary.name)): \(dictionary.shape)")
     try StandardOutput.line(
-      "\(Format.count(statistics.tokens, "token")), special ones left out; the model's loss is "
+      "\(Format.count(metrics.tokens, "token")), special ones left out; the model's loss is "
         + "\(Format.decimal(verification.loss, 4)) nats a token")
     var table = TextTable([.init(""), .init("L0", .right), .init("FVU", .right), .init("delta loss", .right)])
     table.add([
-      .init("measured"), .init(Format.decimal(statistics.l0, 1)), .init(Format.percent(statistics.fvu)),
-      .init(Self.signed(verification.deltaLoss)),
+      .init("measured"), .init(Format.decimal(metrics.l0.value, 1)), .init(Format.percent(metrics.total.fvu.value)),
+      .init(Format.signed(verification.deltaLoss)),
     ])
     if verification.sites.count > 1 {
       for site in verification.sites {
-        table.add([.init("  \(site.site)"), "", .init(Format.percent(site.fvu)), .init(Self.signed(site.deltaLoss))])
+        table.add([.init("  \(site.site)"), "", .init(Format.percent(site.fvu)), .init(Format.signed(site.deltaLoss))])
       }
     }
     if let reference {
       table.add([
         .init(reference.source), .init(Format.decimal(reference.l0, 1)), .init(Format.percent(reference.fvu)),
-        .init(Self.signed(reference.deltaLoss)),
+        .init(Format.signed(reference.deltaLoss)),
       ])
     }
     if reference?.fvu == nil {
@@ -105,9 +106,5 @@ struct VerificationReport {
       ])
     }
     try table.write()
-  }
-
-  private static func signed(_ number: Double?) -> String {
-    number.map { ($0 >= 0 ? "+" : "") + Format.decimal($0, 4) } ?? "-"
   }
 }

@@ -1,6 +1,6 @@
 import Foundation
 
-extension LinePlot {
+extension Plot {
   private static let size = (width: 720.0, height: 360.0)
   private static let margin = (left: 72.0, right: 24.0, top: 44.0, bottom: 52.0)
   /// Told apart by people who do not see all colours alike (Okabe and Ito).
@@ -12,43 +12,50 @@ extension LinePlot {
     var out = """
       <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Self.text(Self.size.width)) \(Self.text(Self.size.height))" \
       font-family="system-ui, sans-serif" font-size="12" role="img">
-      <title>\(Self.escaped(title))</title>
+      <title>\(Markup.escaped(title))</title>
       <rect width="100%" height="100%" fill="#ffffff"/>
       <text x="\(Self.text(Self.margin.left))" y="22" font-size="15" font-weight="600" fill="#222222">\
-      \(Self.escaped(title))</text>
+      \(Markup.escaped(title))</text>
 
       """
     out += grid(frame)
-    for (index, line) in lines.enumerated() {
-      let colour = Self.colours[index % Self.colours.count]
-      for path in paths(line, frame) {
-        out +=
-          "<path d=\"\(path)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"1.8\" stroke-linejoin=\"round\"/>\n"
-      }
+    for (index, series) in series.enumerated() {
+      out += marks(series, colour: Self.colours[index % Self.colours.count], frame)
     }
     out += legend
     return out + "</svg>\n"
   }
 
   /// The rectangle of the axes, and where values lie in it.
-  private struct Frame {
+  struct Frame {
     let x: ClosedRange<Double>
     let y: ClosedRange<Double>
-    let left = LinePlot.margin.left
-    let right = LinePlot.size.width - LinePlot.margin.right
-    let top = LinePlot.margin.top
-    let bottom = LinePlot.size.height - LinePlot.margin.bottom
+    let left = Plot.margin.left
+    let right = Plot.size.width - Plot.margin.right
+    let top = Plot.margin.top
+    let bottom = Plot.size.height - Plot.margin.bottom
 
-    init(_ plot: LinePlot) {
-      let points = plot.lines.flatMap(\.points).filter { $0.x.isFinite && $0.y.isFinite }
+    init(_ plot: Plot) {
+      var (xs, ys): ([Double], [Double]) = ([], [])
+      for series in plot.series {
+        for point in series.points where point.isFinite {
+          xs.append(point.x)
+          ys.append(point.y)
+          if let interval = point.interval { ys += [interval.lowerBound, interval.upperBound].filter(\.isFinite) }
+          if case .bars(let width) = series.style {
+            xs += [point.x - width / 2, point.x + width / 2]
+            ys.append(0)
+          }
+        }
+      }
       func range(_ values: [Double], zero: Bool) -> ClosedRange<Double> {
         let low = min(values.min() ?? 0, zero ? 0 : .infinity)
         let high = max(values.max() ?? 1, zero ? 0 : -.infinity)
         guard high > low else { return low...(low + max(abs(low), 1)) }
         return low...(high + (high - low) * 0.04)
       }
-      x = range(points.map(\.x), zero: false)
-      y = range(points.map(\.y), zero: plot.includesZero)
+      x = range(xs, zero: false)
+      y = range(ys, zero: plot.includesZero)
     }
 
     func place(x value: Double) -> Double {
@@ -80,38 +87,22 @@ extension LinePlot {
     out += "<line x1=\"\(left)\" x2=\"\(right)\" y1=\"\(bottom)\" y2=\"\(bottom)\" stroke=\"#888888\"/>\n</g>\n"
     let middle = Self.text((frame.top + frame.bottom) / 2)
     out += "<text x=\"\(Self.text((frame.left + frame.right) / 2))\" y=\"\(Self.text(frame.bottom + 40))\" "
-    out += "text-anchor=\"middle\" fill=\"#444444\">\(Self.escaped(xLabel))</text>\n"
+    out += "text-anchor=\"middle\" fill=\"#444444\">\(Markup.escaped(xLabel))</text>\n"
     out += "<text x=\"18\" y=\"\(middle)\" transform=\"rotate(-90 18 \(middle))\" text-anchor=\"middle\" "
-    return out + "fill=\"#444444\">\(Self.escaped(yLabel))</text>\n"
-  }
-
-  /// The line's pieces between gaps.
-  private func paths(_ line: Line, _ frame: Frame) -> [String] {
-    var paths: [String] = []
-    var path = ""
-    for point in line.points {
-      guard point.x.isFinite, point.y.isFinite else {
-        if !path.isEmpty { paths.append(path) }
-        path = ""
-        continue
-      }
-      path += path.isEmpty ? "M" : "L"
-      path += "\(Self.text(frame.place(x: point.x))) \(Self.text(frame.place(y: point.y)))"
-    }
-    return path.isEmpty ? paths : paths + [path]
+    return out + "fill=\"#444444\">\(Markup.escaped(yLabel))</text>\n"
   }
 
   private var legend: String {
-    guard lines.count > 1 else { return "" }
+    guard series.count > 1 else { return "" }
     var out = ""
-    for (index, line) in lines.enumerated() {
+    for (index, series) in series.enumerated() {
       let y = Self.margin.top + 12 + Double(index) * 17
       let x = Self.size.width - Self.margin.right - 200
       out +=
         "<line x1=\"\(Self.text(x))\" x2=\"\(Self.text(x + 18))\" y1=\"\(Self.text(y - 4))\" y2=\"\(Self.text(y - 4))\" "
       out += "stroke=\"\(Self.colours[index % Self.colours.count])\" stroke-width=\"3\"/>\n"
       out +=
-        "<text x=\"\(Self.text(x + 24))\" y=\"\(Self.text(y))\" fill=\"#222222\">\(Self.escaped(line.label))</text>\n"
+        "<text x=\"\(Self.text(x + 24))\" y=\"\(Self.text(y))\" fill=\"#222222\">\(Markup.escaped(series.label))</text>\n"
     }
     return out
   }
@@ -126,25 +117,9 @@ extension LinePlot {
   }
 
   /// At most two decimals, none that are zero.
-  private static func text(_ number: Double) -> String {
+  static func text(_ number: Double) -> String {
     let rounded = (number * 100).rounded() / 100
     return Int(exactly: rounded).map(String.init)
       ?? String(format: rounded * 10 == (rounded * 10).rounded() ? "%.1f" : "%.2f", rounded)
-  }
-
-  private static func escaped(_ text: String) -> String {
-    var out = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": out += "&amp;"
-      case "<": out += "&lt;"
-      case ">": out += "&gt;"
-      case "\"": out += "&quot;"
-      // Characters that XML 1.0 cannot hold.
-      case "\0"..<"\t", "\u{B}", "\u{C}", "\u{E}"..<" ", "\u{FFFE}", "\u{FFFF}": out += "\u{FFFD}"
-      default: out.unicodeScalars.append(scalar)
-      }
-    }
-    return out
   }
 }

@@ -1,32 +1,3 @@
-/// A chart of one or several lines over a common axis.
-public struct LinePlot: Sendable {
-  public struct Line: Sendable {
-    public let label: String
-    /// Points in ascending x; those that are not finite leave a gap.
-    public let points: [(x: Double, y: Double)]
-
-    public init(label: String, points: [(x: Double, y: Double)]) {
-      self.label = label
-      self.points = points
-    }
-  }
-
-  public let title: String
-  public let xLabel: String
-  public let yLabel: String
-  public let lines: [Line]
-  /// Whether the y axis begins at zero.
-  public let includesZero: Bool
-
-  public init(title: String, xLabel: String, yLabel: String, lines: [Line], includesZero: Bool = true) {
-    self.title = title
-    self.xLabel = xLabel
-    self.yLabel = yLabel
-    self.lines = lines
-    self.includesZero = includesZero
-  }
-}
-
 /// Round numbers along an axis.
 struct Ticks: Equatable {
   let values: [Double]

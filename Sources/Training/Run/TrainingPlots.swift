@@ -1,5 +1,6 @@
 import Checkpoints
 public import Foundation
+import Plots
 
 /// The curves of training runs: loss, FVU, L0 and dead share over tokens.
 public struct TrainingPlots: Sendable {
@@ -10,11 +11,11 @@ public struct TrainingPlots: Sendable {
   /// - Throws: `RunError.checkpoint` for a file that is no log of metrics.
   public init(_ runs: [(name: String, metrics: URL)]) throws {
     let logs = try runs.map { ($0.name, try MetricsLog.read($0.metrics)) }
-    func plot(_ title: String, _ label: String, _ value: (MetricsLine) -> Double) -> LinePlot {
-      LinePlot(
+    func plot(_ title: String, _ label: String, _ value: (MetricsLine) -> Double) -> Plot {
+      Plot(
         title: logs.count == 1 ? "\(title): \(logs[0].0)" : title, xLabel: "activations trained on", yLabel: label,
-        lines: logs.map { name, lines in
-          LinePlot.Line(label: name, points: lines.map { (Double($0.tokens), value($0)) })
+        series: logs.map { name, lines in
+          Plot.Series(name, .line, lines.map { Plot.Point(Double($0.tokens), value($0)) })
         })
     }
     files = [
