@@ -52,6 +52,9 @@ extension Plot {
         let low = min(values.min() ?? 0, zero ? 0 : .infinity)
         let high = max(values.max() ?? 1, zero ? 0 : -.infinity)
         guard high > low else { return low...(low + max(abs(low), 1)) }
+        // Values that hardly differ keep their place among each other, and no noise is drawn large.
+        let magnitude = max(abs(low), abs(high))
+        if high - low < 0.05 * magnitude { return (low - 0.1 * magnitude)...(high + 0.1 * magnitude) }
         return low...(high + (high - low) * 0.04)
       }
       x = range(xs, zero: false)

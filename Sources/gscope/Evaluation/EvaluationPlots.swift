@@ -101,7 +101,7 @@ struct EvaluationPlots {
     item.shape.writes.map { "\($0.layer)" }.joined(separator: ",")
   }
 
-  private static func short(_ name: String) -> String { name.count > 28 ? "…" + name.suffix(27) : name }
+  private static func short(_ name: String) -> String { name.count > 24 ? "…" + name.suffix(23) : name }
 }
 
 extension Estimate {

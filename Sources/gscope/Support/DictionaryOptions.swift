@@ -59,7 +59,7 @@ struct DictionaryOptions: ParsableArguments {
   /// `--at`.
   func openAll(for model: OpenedModel) throws -> [OpenedDictionary] {
     var weights = SuiteWeights(model)
-    return try dictionary.flatMap { text -> [OpenedDictionary] in
+    let opened = try dictionary.flatMap { text -> [OpenedDictionary] in
       let named = NamedPath(text)
       let url = URL(filePath: named.path)
       guard Suite.isSuite(url) else {
@@ -79,6 +79,11 @@ struct DictionaryOptions: ParsableArguments {
         return try checked(OpenedDictionary(dictionary: dictionary, entry: entry), model)
       }
     }
+    var names: Set<String> = []
+    for name in opened.map(\.dictionary.name) where !names.insert(name).inserted {
+      throw CommandError.usage("--dictionary: two dictionaries are called '\(name)'; NAME=PATH gives one another name")
+    }
+    return opened
   }
 
   /// `opened`, if it fits `model`.

@@ -61,8 +61,9 @@ struct Page {
     h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2rem; } h3 { font-size: 1rem; }
     .wide { overflow-x: auto; }
     table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0; }
-    th, td { padding: .2rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+    th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid var(--line); }
     th:first-child, td:first-child { text-align: left; }
+    td { white-space: nowrap; }
     thead th { background: var(--soft); font-weight: 600; }
     figure { display: inline-block; margin: .5rem .5rem .5rem 0; width: 36rem; max-width: 100%; }
     svg { width: 100%; height: auto; border: 1px solid var(--line); border-radius: 4px; }
