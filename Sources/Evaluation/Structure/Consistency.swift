@@ -73,7 +73,8 @@ public struct Consistency: Equatable, Sendable {
     }
     self.read = read
     all = try scope(nil, nil)
-    alive = try densities.map { try scope($0.a.alive(read: read), $0.b.alive(read: read)) }
+    let alive = try densities.map { try scope($0.a.alive(read: read), $0.b.alive(read: read)) }
+    self.alive = alive
     densityWeighted = densities.flatMap { densities in
       var (sum, weights) = (0.0, 0.0)
       for pair in alive?.decoder.pairs ?? [] {
