@@ -40,7 +40,7 @@ public struct Consistency: Equatable, Sendable {
   ///   - check: called often; throws to stop.
   /// - Throws: `EvaluationError.shape` for dictionaries of different sites or models and densities of others,
   ///   `TensorError`, what `check` throws.
-  /// - Complexity: that of six matchings; one of 4,096 random directions takes seconds.
+  /// - Complexity: that of three matchings, or six with densities; one of 4,096 random directions takes about a second.
   public init(
     _ a: SparseDictionary, _ b: SparseDictionary, read: Int = 0, densities: (a: FeatureDensity, b: FeatureDensity)? = nil,
     seed: UInt64 = 0, exactLimit: Int = 4096, check: CancellationCheck = {}
