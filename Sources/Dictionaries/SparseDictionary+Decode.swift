@@ -42,7 +42,8 @@ extension SparseDictionary {
   }
 
   /// What the active features alone write, without biases and affine part: [tokens, outputWidth] for each of
-  /// `shape.writes`. Parts of a code add up: a reconstruction is that of no features plus the contributions of the parts.
+  /// `shape.writes`. Parts of a code add up: a reconstruction is that of no features plus the contributions of the
+  /// parts.
   /// - Throws: `DictionaryError.input`, `.outOfRange`, `TensorError`.
   public func contributions(of code: DictionaryCode) throws -> [Tensor] {
     try checkCode(code, reads: shape.reads.count)

@@ -80,7 +80,8 @@ struct NestedSequences {
   func prefixesAreDictionariesCutShort(_ kind: DictionaryKind, _ reads: Int, _ isAffine: Bool) throws {
     let shape = try MadeDictionary.shape(kind, reads: reads, width: 31, inputs: 7, isAffine: isAffine)
     let parameters = try MadeDictionary.random(shape, seed: 11)
-    let sequences = try NestedSequences(MadeDictionary.open(parameters, backend: backend), lengths: [23, 8, 31], seed: 2)
+    let sequences = try NestedSequences(
+      MadeDictionary.open(parameters, backend: backend), lengths: [23, 8, 31], seed: 2)
     let found = try sequences.measured([12, 1, 12, 30])
     #expect(found.prefixes.map(\.features) == [1, 12, 30, 31] && found.sequences == 3)
     #expect(found.tokens == sequences.items.reduce(0) { $0 + $1.rows.count })

@@ -1,8 +1,8 @@
 public import Dictionaries
 import Tensors
 
-/// Pearson correlations, over tokens, of the activations of features of two dictionaries that belong together. It asks of
-/// matched features whether they also do the same.
+/// Pearson correlations, over tokens, of the activations of features of two dictionaries that belong together. It asks
+/// of matched features whether they also do the same.
 public struct ActivationCorrelation: Sendable {
   /// Sums over tokens of one pair's activations f and g.
   private struct Sums: Sendable {

@@ -1,7 +1,7 @@
 public import Gemma
 
-/// A one-to-one matching of rows with columns of a matrix of weights: every row and every column in at most one pair, and
-/// as many pairs as the shorter side has.
+/// A one-to-one matching of rows with columns of a matrix of weights: every row and every column in at most one pair,
+/// and as many pairs as the shorter side has.
 public struct Assignment: Equatable, Sendable {
   /// How it was found.
   public enum Method: String, CaseIterable, Sendable {
@@ -27,8 +27,8 @@ public struct Assignment: Equatable, Sendable {
   ///   - weights: [rows, columns], finite.
   ///   - check: called once for each row.
   /// - Throws: `EvaluationError.shape`, what `check` throws.
-  /// - Complexity: O(n² m) for n the shorter and m the longer side; a copy of the weights where there are more rows than
-  ///   columns.
+  /// - Complexity: O(n² m) for n the shorter and m the longer side; a copy of the weights where there are more rows
+  ///   than columns.
   public static func exact(
     _ weights: [Float], rows: Int, columns: Int, check: CancellationCheck = {}
   ) throws -> Assignment {
@@ -46,7 +46,9 @@ public struct Assignment: Equatable, Sendable {
       for row in 0..<rows { found[row] = paths.columnOfRow[row] }
     } else {
       var turned = [Float](repeating: 0, count: weights.count)
-      for row in 0..<rows { for column in 0..<columns { turned[column * rows + row] = weights[row * columns + column] } }
+      for row in 0..<rows {
+        for column in 0..<columns { turned[column * rows + row] = weights[row * columns + column] }
+      }
       var paths = ShortestPaths(rows: columns, columns: rows)
       try paths.solve(turned, check: check)
       for column in 0..<columns { found[paths.columnOfRow[column]] = column }

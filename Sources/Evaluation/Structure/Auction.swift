@@ -1,13 +1,13 @@
 import Gemma
 
-/// An auction (Bertsekas 1988, "The auction algorithm: a distributed relaxation method for the assignment problem", Annals
-/// of Operations Research 14) of columns among rows, each of which bids on a short list of its best columns.
+/// An auction (Bertsekas 1988, "The auction algorithm: a distributed relaxation method for the assignment problem",
+/// Annals of Operations Research 14) of columns among rows, each of which bids on a short list of its best columns.
 ///
-/// A row bids for the column of the largest weight less price, by as much as it is better than the next, and ε. Prices start
-/// at 0 and only columns that have a row get one, so with fewer rows than columns the result is within rows · ε of the best,
-/// too (Bertsekas & Castañón 1992, "A forward/reverse auction algorithm for asymmetric assignment problems"). A row whose list
-/// does not hold all columns may turn to the others: none of them is heavier than the list's last. When the list offers no
-/// more than that, the row leaves the auction.
+/// A row bids for the column of the largest weight less price, by as much as it is better than the next, and ε. Prices
+/// start at 0 and only columns that have a row get one, so with fewer rows than columns the result is within rows · ε
+/// of the best, too (Bertsekas & Castañón 1992, "A forward/reverse auction algorithm for asymmetric assignment
+/// problems"). A row whose list does not hold all columns may turn to the others: none of them is heavier than the
+/// list's last. When the list offers no more than that, the row leaves the auction.
 struct Auction {
   let columns: Int
   /// For each row its best columns, heaviest first. All of them, or as many for each row.
@@ -59,8 +59,8 @@ struct Auction {
     }
   }
 
-  /// What no matching exceeds: by the duality of linear programmes, the sum of all prices and of what each row can get at
-  /// them.
+  /// What no matching exceeds: by the duality of linear programmes, the sum of all prices and of what each row can get
+  /// at them.
   var upperBound: Double {
     candidates.indices.reduce(prices.reduce(0, +)) { sum, row in
       let listed = candidates[row].reduce(-Double.infinity) { max($0, Double($1.cosine) - prices[$1.place]) }

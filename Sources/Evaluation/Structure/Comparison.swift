@@ -3,8 +3,8 @@ import Sites
 
 /// Checks that features of two dictionaries can be compared.
 enum Comparison {
-  /// - Throws: `EvaluationError.shape` unless both have the read, read there and write from there on the same sites of the
-  ///   same model with vectors of the same length.
+  /// - Throws: `EvaluationError.shape` unless both have the read, read there and write from there on the same sites of
+  ///   the same model with vectors of the same length.
   static func check(_ a: SparseDictionary, _ b: SparseDictionary, read: Int) throws {
     func require(_ condition: Bool, _ expected: String, _ found: String) throws {
       guard condition else {

@@ -1,9 +1,10 @@
 public import Dictionaries
 import Tensors
 
-/// Whether features that lie near each other also fire together: of parents and their children (`Splitting.families`), on
-/// tokens that both dictionaries coded. Children of a parent that was split share its tokens out, so that some child fires
-/// where it does and it fires where a child does. A child on whose tokens the parent is silent has taken them from it.
+/// Whether features that lie near each other also fire together: of parents and their children (`Splitting.families`),
+/// on tokens that both dictionaries coded. Children of a parent that was split share its tokens out, so that some child
+/// fires where it does and it fires where a child does. A child on whose tokens the parent is silent has taken them
+/// from it.
 public struct ConditionalFiring: Sendable {
   /// Tokens counted of one parent or child.
   public struct Counts: Equatable, Sendable {

@@ -3,8 +3,8 @@ public import Gemma
 
 /// How far two dictionaries of one site, trained alike from different seeds, found the same features: one read of each.
 ///
-/// Features that never fire keep directions much as they were drawn, so `alive` is what to quote, and either figure means
-/// something only beside its `null`.
+/// Features that never fire keep directions much as they were drawn, so `alive` is what to quote, and either figure
+/// means something only beside its `null`.
 public struct Consistency: Equatable, Sendable {
   /// The comparison of some features of both.
   public struct Scope: Equatable, Sendable {
@@ -14,8 +14,8 @@ public struct Consistency: Equatable, Sendable {
     public let encoder: RowAgreement
     /// Of as many random directions as there are features, as long as decoder rows.
     public let null: RowAgreement
-    /// Share of the pairs that decoder and encoder matching agree on, with a decoder cosine of at least 0.7 (after Paulo
-    /// & Belrose 2025, arXiv 2501.16615); nil without pairs.
+    /// Share of the pairs that decoder and encoder matching agree on, with a decoder cosine of at least 0.7 (after
+    /// Paulo & Belrose 2025, arXiv 2501.16615); nil without pairs.
     public let sharedShare: Double?
 
     /// The cosine from which a pair that both matchings find counts as shared.
@@ -42,8 +42,9 @@ public struct Consistency: Equatable, Sendable {
   ///   `TensorError`, what `check` throws.
   /// - Complexity: that of three matchings, or six with densities; one of 4,096 random directions takes about a second.
   public init(
-    _ a: SparseDictionary, _ b: SparseDictionary, read: Int = 0, densities: (a: FeatureDensity, b: FeatureDensity)? = nil,
-    seed: UInt64 = 0, exactLimit: Int = 4096, check: CancellationCheck = {}
+    _ a: SparseDictionary, _ b: SparseDictionary, read: Int = 0,
+    densities: (a: FeatureDensity, b: FeatureDensity)? = nil, seed: UInt64 = 0, exactLimit: Int = 4096,
+    check: CancellationCheck = {}
   ) throws {
     try Comparison.check(a, b, read: read)
     if let densities {

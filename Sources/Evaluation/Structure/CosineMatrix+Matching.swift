@@ -3,8 +3,8 @@ import Tensors
 
 extension CosineMatrix {
   /// The one-to-one matching of the largest total cosine: exact while neither side has more than `exactLimit` rows (its
-  /// square times four is the memory it takes), otherwise an auction on each row's `candidates` nearest with ε = 10⁻⁴, and
-  /// greedily for the rows that these do not serve.
+  /// square times four is the memory it takes), otherwise an auction on each row's `candidates` nearest with ε = 10⁻⁴,
+  /// and greedily for the rows that these do not serve.
   /// - Parameter check: called often; throws to stop.
   /// - Throws: `EvaluationError.shape`, `TensorError`, what `check` throws.
   public func matching(
@@ -32,8 +32,8 @@ extension CosineMatrix {
 
   /// Gives rows without a column (−1) one that is left, the largest cosines first.
   ///
-  /// A round looks at each row's nearest columns that are left. A row is served in it unless others take all of these, so
-  /// each round serves at least as many rows as there are candidates.
+  /// A round looks at each row's nearest columns that are left. A row is served in it unless others take all of these,
+  /// so each round serves at least as many rows as there are candidates.
   private func greedy(_ start: [Int], candidates: Int, check: CancellationCheck) throws -> [Int] {
     var columns = start
     var taken = [Bool](repeating: false, count: b.count)

@@ -2,8 +2,8 @@ import Dictionaries
 import Gemma
 import Tensors
 
-/// An order in which the features of each read are taken in, in steps: with the sizes 4 and 9 the first four of the order,
-/// then five more. Features beyond the last size are never taken in.
+/// An order in which the features of each read are taken in, in steps: with the sizes 4 and 9 the first four of the
+/// order, then five more. Features beyond the last size are never taken in.
 struct FeatureSteps: Sendable {
   /// Features of a read after each step.
   let sizes: [Int]

@@ -42,8 +42,8 @@ public struct NestingMeasurement: Sendable {
 
   /// - Parameters:
   ///   - prefixes: features of each read; order and repetitions do not matter, the whole dictionary is always added.
-  ///   - energies: what each feature writes, found before; without them prefixes are not compared with the features that
-  ///     write most.
+  ///   - energies: what each feature writes, found before; without them prefixes are not compared with the features
+  ///     that write most.
   ///   - draws: orders drawn at random to compare with.
   ///   - seed: of the draws.
   /// - Throws: `EvaluationError.shape` for a prefix of no features or more than there are, and energies of another
@@ -58,7 +58,8 @@ public struct NestingMeasurement: Sendable {
     }
     if let energies, energies.values.map(\.count) != [Int](repeating: width, count: reads) {
       throw EvaluationError.shape(
-        what: "energies of \(dictionary.name)", expected: "\(reads) × \(width)", found: "\(energies.values.map(\.count))")
+        what: "energies of \(dictionary.name)", expected: "\(reads) × \(width)",
+        found: "\(energies.values.map(\.count))")
     }
     self.dictionary = dictionary
     self.prefixes = Set(prefixes).union([width]).sorted()
@@ -171,7 +172,8 @@ public struct NestingMeasurement: Sendable {
       deadShare: density.tokens > 0 ? Double(dead) / Double(features.reduce(0) { $0 + $1.count }) : nil,
       activityShare: Estimate(active, per: sequences.map { Double($0.active.reduce(0, +)) }),
       randomFVUs: (0..<draws).map { fvu(1 + $0) }, energyFVU: hasEnergies ? fvu(1 + draws) : nil,
-      nestingGain: step == last ? Estimate(nil) : gain(errors(0, step), all: errors(0, last), random: { errors($0, step) }))
+      nestingGain: step == last
+        ? Estimate(nil) : gain(errors(0, step), all: errors(0, last), random: { errors($0, step) }))
   }
 
   /// The variance cancels out of the gain: it is a ratio of differences of squared errors.

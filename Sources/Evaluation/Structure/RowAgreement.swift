@@ -15,7 +15,8 @@ public struct RowAgreement: Equatable, Sendable {
 
   /// Vectors of each set.
   public let sizeOfA, sizeOfB: Int
-  /// The one-to-one matching of the largest total cosine, ascending in `a`: as many pairs as the smaller set has vectors.
+  /// The one-to-one matching of the largest total cosine, ascending in `a`: as many pairs as the smaller set has
+  /// vectors.
   public let pairs: [Pair]
   /// How it was found.
   public let method: Assignment.Method

@@ -4,8 +4,8 @@ public import Gemma
 /// How the features of a narrower dictionary ("parents") come back in a wider one of the same site ("children"): kept,
 /// split into several, or not at all, while others are new. Told from decoder rows.
 ///
-/// The parent of a child is the feature whose decoder row is nearest to its own, and the child is *of* it when their cosine
-/// reaches a threshold. Which one is a convention; hence three.
+/// The parent of a child is the feature whose decoder row is nearest to its own, and the child is *of* it when their
+/// cosine reaches a threshold. Which one is a convention; hence three.
 public struct Splitting: Equatable, Sendable {
   /// A feature's nearest of the other side.
   public struct Nearest: Equatable, Sendable {
@@ -56,7 +56,8 @@ public struct Splitting: Equatable, Sendable {
 
   /// Of two dictionaries of one site, one read of each.
   /// - Parameter densities: how often features are active; those that never are take no part. All do when nil.
-  /// - Throws: `EvaluationError.shape` for dictionaries of different sites or models, `TensorError`, what `check` throws.
+  /// - Throws: `EvaluationError.shape` for dictionaries of different sites or models, `TensorError`, what `check`
+  ///   throws.
   public init(
     parents a: SparseDictionary, children b: SparseDictionary, read: Int = 0,
     densities: (parents: FeatureDensity, children: FeatureDensity)? = nil, check: CancellationCheck = {}

@@ -3,8 +3,8 @@ import Foundation
 import Gemma
 public import Tensors
 
-/// Vectors of features, each divided by its length, so that products of them are cosines. A vector of zeros stays so and
-/// has cosine 0 with everything.
+/// Vectors of features, each divided by its length, so that products of them are cosines. A vector of zeros stays so
+/// and has cosine 0 with everything.
 public struct UnitRows: Sendable {
   /// The feature that each row belongs to.
   public let features: [Int]
