@@ -41,6 +41,22 @@ extension SparseDictionary {
     return try addSkip(write, to: sum, input: input, rows: code.rows)
   }
 
+  /// What the active features alone write, without biases and affine part: [tokens, outputWidth] for each of
+  /// `shape.writes`. Parts of a code add up: a reconstruction is that of no features plus the contributions of the
+  /// parts.
+  /// - Throws: `DictionaryError.input`, `.outOfRange`, `TensorError`.
+  public func contributions(of code: DictionaryCode) throws -> [Tensor] {
+    try checkCode(code, reads: shape.reads.count)
+    var sums: [Tensor?] = shape.writes.map { _ in nil }
+    for read in shape.reads.indices {
+      defer { giveBack(read, layers[read].decoder) }
+      for write in read..<shape.writes.count {
+        sums[write] = try add(code.layers[read], read: read, write: write, to: sums[write], withBias: false)
+      }
+    }
+    return sums.compactMap { $0 }
+  }
+
   /// Codes and reconstructs in one go.
   /// - Throws: as `encode` and `decode`.
   public func reconstruct(_ inputs: [Tensor]) throws -> (code: DictionaryCode, outputs: [Tensor]) {
@@ -48,10 +64,12 @@ extension SparseDictionary {
     return (code, try decode(code, inputs: inputs))
   }
 
-  private func add(_ code: SparseCode, read: Int, write: Int, to sum: Tensor?) throws -> Tensor {
+  private func add(
+    _ code: SparseCode, read: Int, write: Int, to sum: Tensor?, withBias: Bool = true
+  ) throws -> Tensor {
     if let sum, code.count == 0 { return sum }
     // b_dec belongs to the write and is added once, with its first contribution.
-    let bias = try sum == nil ? place(write, \.decoderBias) : nil
+    let bias = try withBias && sum == nil ? place(write, \.decoderBias) : nil
     let part: Tensor
     if let writes = layers[read].compactWrites {
       part = try backend.decode(

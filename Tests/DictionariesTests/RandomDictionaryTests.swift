@@ -55,10 +55,30 @@ struct RandomDictionaryTests {
         relativeDifference(dense(code.layers[read], width: reference.features), reference.encode(x[read], read: read))
           < 1e-5)
     }
+    // A reconstruction is that of no features, plus what the even and the odd ones write.
+    let none = try dictionary.decode(
+      DictionaryCode(code.layers.map { SparseCode(emptyRows: $0.rows) }), inputs: inputs)
+    let parts = try [0, 1].map { try dictionary.contributions(of: part(of: code, remainder: $0)) }
     for write in outputs.indices {
       #expect(outputs[write].shape == [inputs[0].rows, reference.outputs])
       #expect(try relativeDifference(outputs[write].read(), reference.reconstruct(x, write: write)) < 1e-5)
+      let written = zip(try parts[0][write].read(), try parts[1][write].read()).map { $0 + $1 }
+      let sum = zip(try none[write].read(), written).map { $0 + $1 }
+      #expect(try relativeDifference(sum, outputs[write].read().map(Double.init)) < 1e-5)
     }
+  }
+
+  /// The entries of a code whose feature leaves this remainder when halved.
+  private func part(of code: DictionaryCode, remainder: Int32) throws -> DictionaryCode {
+    try DictionaryCode(
+      code.layers.map { layer in
+        let rows = (0..<layer.rows).map { row in
+          layer.entries(ofRow: row).filter { layer.features[$0] % 2 == remainder }
+        }
+        return try SparseCode(
+          rowOffsets: rows.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) },
+          features: rows.joined().map { layer.features[$0] }, activations: rows.joined().map { layer.activations[$0] })
+      })
   }
 
   @Test func rowsAndColumnsAreTheStoredNumbers() throws {

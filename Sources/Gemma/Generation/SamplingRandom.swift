@@ -1,13 +1,13 @@
 /// The random numbers behind sampling: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
 /// generators", 2014). The state grows by the golden ratio's fraction and is mixed by two multiplications; the same
 /// seed and stream give the same numbers on every machine.
-struct SamplingRandom: Sendable {
+package struct SamplingRandom: Sendable {
   private var state: UInt64
   private static let step: UInt64 = 0x9E37_79B9_7F4A_7C15
 
   /// - Parameter stream: sequences of a batch draw from streams of their own, so that a text does not depend on the
   ///   ones beside it.
-  init(seed: UInt64, stream: UInt64) {
+  package init(seed: UInt64, stream: UInt64) {
     // The stream is mixed first: seeds and streams that lie close together must not give overlapping sequences.
     state = seed ^ (stream == 0 ? 0 : Self.mix(stream))
   }
@@ -19,11 +19,11 @@ struct SamplingRandom: Sendable {
     return z ^ (z >> 31)
   }
 
-  mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= Self.step
     return Self.mix(state)
   }
 
   /// A number in 0 ..< 1 with 53 random bits.
-  mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
+  package mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 }
