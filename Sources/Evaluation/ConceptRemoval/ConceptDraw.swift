@@ -12,16 +12,16 @@ public struct Concept: Hashable, Sendable {
 /// The texts that two concepts are told by: each alone, balanced in the other, and both at once, perfectly confounded.
 package struct ConceptDraw: Sendable {
   /// Positives and negatives of a, balanced in b.
-  let a: ProbeTask.Split
+  package let a: ProbeTask.Split
   /// Positives and negatives of b, balanced in a.
-  let b: ProbeTask.Split
+  package let b: ProbeTask.Split
   /// a₊b₊ against a₋b₋.
-  let confounded: ProbeTask.Split
+  package let confounded: ProbeTask.Split
   /// Test texts, as many of each quadrant, and their sides.
-  let test: [Int]
-  let testA, testB: [Bool]
+  package let test: [Int]
+  package let testA, testB: [Bool]
   /// Texts of each quadrant, in a and b (twice as many where confounded) and for testing.
-  let trainQuadrant, testQuadrant: Int
+  package let trainQuadrant, testQuadrant: Int
 
   /// Fewest texts of a quadrant that are used.
   static let minimum = 10
@@ -46,7 +46,7 @@ package struct ConceptDraw: Sendable {
 
   /// Draws from a set of texts.
   /// - Throws: `EvaluationError.texts` where a quadrant has too few.
-  init(_ texts: LabelledTexts, _ a: Concept, _ b: Concept, seed: UInt64) throws {
+  package init(_ texts: LabelledTexts, _ a: Concept, _ b: Concept, seed: UInt64) throws {
     func quadrants(isTest: Bool) throws -> [[Int]] {
       try [(a.positive, b.positive), (a.positive, b.negative), (a.negative, b.positive), (a.negative, b.negative)].map {
         let other = Set(texts.rows(b.label, $1, isTest: isTest))

@@ -2,9 +2,9 @@ import Tensors
 
 /// Which parts carry a concept, and what probes say without them (SAEBench, arXiv 2503.09532; Karvonen et al. 2024,
 /// arXiv 2411.18895).
-struct ConceptEffects {
+package struct ConceptEffects {
   /// What makes a part count.
-  enum Kind {
+  package enum Kind {
     /// |Δⱼ (w·dⱼ)|, Δⱼ = mean₊ f̄ⱼ − mean₋ f̄ⱼ: the part tells the concept's sides apart, either way. For SCR.
     case eitherWay
     /// max(Δⱼ, 0) (w·dⱼ): the part speaks for the class. For TPP. Channels, which have no sides of their own, have Δⱼ.
@@ -15,13 +15,13 @@ struct ConceptEffects {
   /// w·dⱼ by probe.
   private let products: [[Double]]
 
-  init(_ parts: ConceptParts, probes: [LinearProbe]) throws {
+  package init(_ parts: ConceptParts, probes: [LinearProbe]) throws {
     self.parts = parts
     products = try parts.products(probes)
   }
 
   /// The parts with the largest effects above 0 on a probe, at most `limit`, largest first; of equal ones the first.
-  func strongest(_ kind: Kind, probe: Int, _ split: ProbeTask.Split, limit: Int) -> [Int] {
+  package func strongest(_ kind: Kind, probe: Int, _ split: ProbeTask.Split, limit: Int) -> [Int] {
     let means = FeatureSelection.means(parts.code, features: parts.count, rows: split.rows, labels: split.labels)
     let effects = (0..<parts.count).map { part in
       let difference = means.positive[part] - means.negative[part]
@@ -35,7 +35,7 @@ struct ConceptEffects {
 
   /// A probe's scores of texts without the first n of `order`, for each n of `counts`.
   /// - Parameter scores: those with all parts, of texts `rows`.
-  func scores(_ scores: [Double], of rows: [Int], probe: Int, without order: [Int], counts: [Int]) -> [[Double]] {
+  package func scores(_ scores: [Double], of rows: [Int], probe: Int, without order: [Int], counts: [Int]) -> [[Double]] {
     var ranks: [Int32: Int] = [:]
     for (rank, part) in order.enumerated() { ranks[Int32(part)] = rank }
     var out = [[Double]](repeating: scores, count: counts.count)
@@ -50,7 +50,7 @@ struct ConceptEffects {
   }
 
   /// A probe's scores once another probe's direction ŵ is projected out: x' = x − ((x − μ)·ŵ) ŵ.
-  static func scores(
+  package static func scores(
     _ scores: [Double], _ rows: ProbeRows, probe: LinearProbe, without direction: LinearProbe, means: [Double]
   ) -> [Double] {
     let square = direction.weights.reduce(0) { $0 + $1 * $1 }

@@ -53,7 +53,7 @@ package struct ConceptParts: Sendable {
   }
 
   /// The channels of x̄ [texts, d]: taken out, a channel has its mean.
-  init(channels rows: ProbeRows, means: [Double]) throws {
+  package init(channels rows: ProbeRows, means: [Double]) throws {
     let d = rows.columns
     code = try SparseCode(
       rowOffsets: (0...rows.count).map { $0 * d },

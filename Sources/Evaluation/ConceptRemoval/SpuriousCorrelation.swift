@@ -63,22 +63,22 @@ enum RemovalOptions {
 /// What one draw of texts gives.
 package struct SpuriousCorrelationRun: Sendable {
   /// One way to take parts out.
-  struct Removed: Sendable {
+  package struct Removed: Sendable {
     /// The confounded probe's accuracy on the concept kept, for each count.
-    let accuracies: [TextStatistic]
+    package let accuracies: [TextStatistic]
     /// Parts taken out, for each count.
-    let removed: [Int]
+    package let removed: [Int]
   }
 
   /// One concept kept, the other taken out.
-  struct Direction: Sendable {
+  package struct Direction: Sendable {
     /// Of the kept concept's own probe, and of the confounded probe on the kept concept.
-    let clean, confounded: TextStatistic
-    let features, channels, projection: Removed
+    package let clean, confounded: TextStatistic
+    package let features, channels, projection: Removed
   }
 
   /// b taken out, then a.
-  let directions: [Direction]
+  package let directions: [Direction]
 
   /// - Parameters:
   ///   - probes: of a, b, and both confounded.

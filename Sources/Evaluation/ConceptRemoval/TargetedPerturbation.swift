@@ -55,13 +55,13 @@ public struct TargetedPerturbation: Equatable, Sendable {
 /// What one draw of texts gives.
 package struct TargetedPerturbationRun: Sendable {
   /// Accuracy of each class's probe.
-  let clean: [TextStatistic]
+  package let clean: [TextStatistic]
   /// For each class ablated, each count and each class's probe: its accuracy.
-  let features, channels: [[[TextStatistic]]]
+  package let features, channels: [[[TextStatistic]]]
   /// The same with one direction projected out instead.
-  let projection: [[[TextStatistic]]]
+  package let projection: [[[TextStatistic]]]
   /// For each class ablated and each count the features taken out.
-  let removed: [[Int]]
+  package let removed: [[Int]]
 
   /// - Parameters:
   ///   - probes: one for each task.

@@ -1,4 +1,4 @@
-import Tensors
+package import Tensors
 
 /// Which columns a k-sparse probe reads: those whose mean differs most between positives and negatives.
 public enum FeatureSelection: String, CaseIterable, Codable, Sendable {
@@ -12,7 +12,7 @@ public enum FeatureSelection: String, CaseIterable, Codable, Sendable {
   /// - Parameters:
   ///   - code: a row for each text.
   ///   - rows: the texts that count, with their labels.
-  func scores(_ code: SparseCode, features: Int, rows: [Int], labels: [Bool]) -> [Double] {
+  package func scores(_ code: SparseCode, features: Int, rows: [Int], labels: [Bool]) -> [Double] {
     let means = Self.means(code, features: features, rows: rows, labels: labels)
     return (0..<features).map { feature in
       let difference = abs(means.positive[feature] - means.negative[feature])
@@ -43,7 +43,7 @@ public enum FeatureSelection: String, CaseIterable, Codable, Sendable {
   }
 
   /// The score of each column of dense rows.
-  func scores(_ rows: ProbeRows, labels: [Bool]) -> [Double] {
+  package func scores(_ rows: ProbeRows, labels: [Bool]) -> [Double] {
     var sums = [[Double]](repeating: [Double](repeating: 0, count: rows.columns), count: 2)
     for row in 0..<rows.count {
       for i in 0..<rows.columns { sums[labels[row] ? 1 : 0][i] += rows.values[row * rows.columns + i] }
@@ -56,7 +56,7 @@ public enum FeatureSelection: String, CaseIterable, Codable, Sendable {
   }
 
   /// The `count` largest scores above 0, largest first; of equal ones the first.
-  static func top(_ scores: [Double], _ count: Int) -> [Int] {
+  package static func top(_ scores: [Double], _ count: Int) -> [Int] {
     let above = scores.indices.filter { scores[$0] > 0 }
     return Array(above.sorted { (-scores[$0], $0) < (-scores[$1], $1) }.prefix(max(count, 0)))
   }

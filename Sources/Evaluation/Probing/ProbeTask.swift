@@ -2,8 +2,8 @@
 package struct ProbeTask: Sendable {
   package struct Split: Sendable {
     /// Places of the texts, positives first.
-    let rows: [Int]
-    let labels: [Bool]
+    package let rows: [Int]
+    package let labels: [Bool]
 
     package init(positives: [Int], negatives: [Int]) {
       rows = positives + negatives
@@ -11,13 +11,13 @@ package struct ProbeTask: Sendable {
     }
   }
 
-  let train, test: Split
+  package let train, test: Split
 
   package init(train: Split, test: Split) { (self.train, self.test) = (train, test) }
 
   /// A class against the others. Negatives come from every other class alike and are drawn once for a seed: whatever is
   /// compared sees the same texts. As many of each as there are of the fewer.
-  static func oneVersusRest(
+  package static func oneVersusRest(
     _ texts: LabelledTexts, label: String, class name: String, seed: UInt64
   ) throws -> ProbeTask {
     let others = try texts.classes(of: label).filter { $0 != name }
