@@ -58,7 +58,8 @@ def bios():
                 first, second = generator.sample(facts, 2)
                 return generator.choice(frames).format(
                     name=generator.choice(names), place=generator.choice(PLACES), A=first, B=second, he=he, his=his,
-                    him=him, He=he.title(), His=his.title(), years=generator.randint(3, 30), age=generator.randint(30, 70))
+                    him=him, He=he.title(), His=his.title(), years=generator.randint(3, 30),
+                    age=generator.randint(30, 70))
 
             for number, made in enumerate(distinct(text, count)):
                 labels = {"profession": profession, "gender": gender}

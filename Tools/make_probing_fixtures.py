@@ -2,12 +2,12 @@
 
     python Tools/make_probing_fixtures.py          # requirements-evaluation.txt
 
-probe.*  70 + 40 rows of 40 columns with labels; for k = 1, 2, 5 the columns that `get_top_k_mean_diff_mask` leaves and the
-         test accuracy of `train_sklearn_probe` on them, standardised; for these and for all 40 columns scikit-learn's
-         coefficients at a tolerance of 1e-12; the order of columns by the scores of sae-probes 0.4.2 (its formula, as
-         the package cannot be imported without its data).
-scr.*, tpp.*  a sparse autoencoder [16 features, 10 channels]; x̄ and f̄ of texts of four tokens; linear probes; accuracies
-         before and after `perform_feature_ablations`; the scores of `get_scr_plotting_dict` and
+probe.*  70 + 40 rows of 40 columns with labels; for k = 1, 2, 5 the columns that `get_top_k_mean_diff_mask` leaves and
+         the test accuracy of `train_sklearn_probe` on them, standardised; for these and for all 40 columns
+         scikit-learn's coefficients at a tolerance of 1e-12; the scores of columns of sae-probes 0.4.2 (its formula,
+         as the package cannot be imported without its data).
+scr.*, tpp.*  a sparse autoencoder [16 features, 10 channels]; x̄ and f̄ of texts of four tokens; linear probes;
+         accuracies before and after `perform_feature_ablations`; the scores of `get_scr_plotting_dict` and
          `create_tpp_plotting_dict`. SAEBench draws negatives again for every accuracy; for TPP it is given the draws
          that the file holds instead.
 """

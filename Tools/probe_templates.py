@@ -1,7 +1,7 @@
 """The phrases that make_probe_sets.py puts together. Nobody named here exists; the texts are this project's own.
 
-The first two thirds of every list serve training texts, the rest test texts (places serve both): a probe that only knows
-the phrases it was trained on is at a loss in the test."""
+The first two thirds of every list serve training texts, the rest test texts (places serve both): a probe that only
+knows the phrases it was trained on is at a loss in the test."""
 
 FACTS = {
     "attorney": [
@@ -86,7 +86,8 @@ FRAMES = [
     "{He} {A}. {name} grew up near {place} and has two children.",
     "After school {name} moved to {place}. Today {he} {A}. {He} {B}.",
     "{name}, who turned {age} last spring, {A}. {His} brother still lives in {place}.",
-    "People in {place} often speak of {name}. {He} {A}, and when time allows {he} {B}. In the evening {he} walks {his} dog.",
+    "People in {place} often speak of {name}. {He} {A}, and when time allows {he} {B}. In the evening {he} walks {his} "
+    "dog.",
     "In {place}, {name} {A}. It has been {his} life for {years} years, and nothing else would please {him} as much.",
     "{name} {A}. {He} {B}. {He} was born in {place} and likes to cook for {his} neighbours.",
     "Ask anyone in {place} about {name}. They will tell you that {he} {A} and that {he} {B}.",
@@ -101,8 +102,8 @@ FRAMES = [
 # Category: things, and what is said of good and bad ones.
 REVIEWS = {
     "book": (
-        ["novel", "biography", "thriller", "cookbook", "short story collection", "history of the war", "fantasy trilogy",
-         "travel memoir", "poetry anthology"],
+        ["novel", "biography", "thriller", "cookbook", "short story collection", "history of the war",
+         "fantasy trilogy", "travel memoir", "poetry anthology"],
         ["the characters feel alive", "I read the last chapter twice", "the plot kept me awake until two",
          "every page is beautifully written", "the dialogue sparkles", "its ending moved me to tears"],
         ["the characters are made of cardboard", "I gave up after the third chapter", "the plot makes no sense at all",
@@ -117,8 +118,8 @@ REVIEWS = {
          "the colour ran in the first wash", "the zip jammed at once", "it lets the rain in everywhere"],
     ),
     "electronics": (
-        ["pair of headphones", "laptop", "phone charger", "bluetooth speaker", "camera", "keyboard", "monitor", "tablet",
-         "wireless router"],
+        ["pair of headphones", "laptop", "phone charger", "bluetooth speaker", "camera", "keyboard", "monitor",
+         "tablet", "wireless router"],
         ["the battery lasts for days", "the sound is rich and clear", "setup took two minutes",
          "the screen is bright and sharp", "it never loses the signal", "the buttons respond instantly"],
         ["the battery dies within an hour", "the sound crackles all the time", "setup took a whole afternoon",

@@ -26,7 +26,10 @@ package struct ConceptDraw: Sendable {
   /// Fewest texts of a quadrant that are used.
   static let minimum = 10
 
-  /// - Parameters: rows of the quadrants a₊b₊, a₊b₋, a₋b₊, a₋b₋.
+  /// - Parameters:
+  ///   - train: rows of the quadrants a₊b₊, a₊b₋, a₋b₊, a₋b₋ to train on.
+  ///   - test: the same to test with.
+  /// - Throws: `EvaluationError.shape` for another number of quadrants.
   package init(train: [[Int]], test: [[Int]]) throws {
     guard train.count == 4, test.count == 4 else {
       throw EvaluationError.shape(what: "quadrants", expected: "4", found: "\(train.count) and \(test.count)")
@@ -45,8 +48,12 @@ package struct ConceptDraw: Sendable {
   }
 
   /// Draws from a set of texts.
-  /// - Throws: `EvaluationError.texts` where a quadrant has too few.
+  /// - Throws: `EvaluationError.texts` where a quadrant has too few, `.option` for a concept of one side.
   package init(_ texts: LabelledTexts, _ a: Concept, _ b: Concept, seed: UInt64) throws {
+    for concept in [a, b] where concept.positive == concept.negative {
+      throw EvaluationError.option(
+        name: "concept", reason: "both sides of \(concept.label) are '\(concept.positive)', expected two classes")
+    }
     func quadrants(isTest: Bool) throws -> [[Int]] {
       try [(a.positive, b.positive), (a.positive, b.negative), (a.negative, b.positive), (a.negative, b.negative)].map {
         let other = Set(texts.rows(b.label, $1, isTest: isTest))
@@ -57,8 +64,8 @@ package struct ConceptDraw: Sendable {
         guard rows.count >= needed else {
           throw EvaluationError.texts(
             path: texts.path,
-            reason: "\(rows.count) \(isTest ? "test" : "training") texts with \(a.label) '\($0)' and \(b.label) '\($1)', "
-              + "expected \(needed) or more")
+            reason: "\(rows.count) \(isTest ? "test" : "training") texts with \(a.label) '\($0)' and \(b.label) '\($1)'"
+              + ", expected \(needed) or more")
         }
         return texts.drawn(rows, seed: seed, for: "\(a.label)=\($0) \(b.label)=\($1)")
       }

@@ -35,7 +35,9 @@ package struct ConceptEffects {
 
   /// A probe's scores of texts without the first n of `order`, for each n of `counts`.
   /// - Parameter scores: those with all parts, of texts `rows`.
-  package func scores(_ scores: [Double], of rows: [Int], probe: Int, without order: [Int], counts: [Int]) -> [[Double]] {
+  package func scores(
+    _ scores: [Double], of rows: [Int], probe: Int, without order: [Int], counts: [Int]
+  ) -> [[Double]] {
     var ranks: [Int32: Int] = [:]
     for (rank, part) in order.enumerated() { ranks[Int32(part)] = rank }
     var out = [[Double]](repeating: scores, count: counts.count)

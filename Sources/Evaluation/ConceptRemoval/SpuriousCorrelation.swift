@@ -5,8 +5,8 @@ public import Gemma
 /// dictionary's features take one of two confounded concepts out of a probe's way?
 ///
 /// A probe that was trained on texts where concepts a and b coincide mixes them. The N features that tell b most are
-/// ablated (`ConceptParts`), and the share of the accuracy on a that comes back is the score; then a and b change places.
-/// Two baselines take b out in other ways: its probe's direction projected out, and N channels set to their mean.
+/// ablated (`ConceptParts`), and the share of the accuracy on a that comes back is the score; then a and b change
+/// places. Two baselines take b out in other ways: its probe's direction projected out, and N channels set to their mean.
 ///
 /// Scores of large N can rank dictionaries the wrong way round (Chanin 2026, arXiv 2605.18229): see docs/metrics.md.
 public struct SpuriousCorrelation: Equatable, Sendable {

@@ -5,9 +5,9 @@ public import Gemma
 /// the features of one class harm that class's probe alone?
 ///
 /// For each class of a label a probe against the others; the N features that speak most for class i are ablated
-/// (`ConceptParts`) and every probe tested again, on the same texts as before. The score is what probe i loses less what
-/// the others lose on average. Beside it the same with class i's probe direction projected out, and with N channels set
-/// to their mean.
+/// (`ConceptParts`) and every probe tested again, on the same texts as before. The score is what probe i loses less
+/// what the others lose on average. Beside it the same with class i's probe direction projected out, and with N
+/// channels set to their mean.
 ///
 /// Longer training can lower the score of better dictionaries (Chanin 2026, arXiv 2605.18229): see docs/metrics.md.
 public struct TargetedPerturbation: Equatable, Sendable {
@@ -33,8 +33,8 @@ public struct TargetedPerturbation: Equatable, Sendable {
     let classes = try texts.classes(of: label)
     guard classes.count >= 3 else {
       throw EvaluationError.texts(
-        path: texts.path, reason: "label '\(label)' has \(classes.count) classes, expected 3 or more: of two, one is the "
-          + "other's rest")
+        path: texts.path,
+        reason: "label '\(label)' has \(classes.count) classes, expected 3 or more: of two, one is the other's rest")
     }
     let parts = try ConceptParts(pooled, dictionary: dictionary, write: write, pooling)
     let owner = pooled.dictionaries[dictionary]

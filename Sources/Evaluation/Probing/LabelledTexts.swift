@@ -86,7 +86,9 @@ public struct LabelledTexts: Equatable, Sendable {
   /// The first tokens of every text, `<bos>` and at most `context` in all.
   /// - Throws: `EvaluationError.option` for a context without room for a token.
   public func sequences(_ tokenizer: GemmaTokenizer, context: Int = 128) throws -> [[Int32]] {
-    guard context >= 2 else { throw EvaluationError.option(name: "context", reason: "is \(context), expected 2 or more") }
+    guard context >= 2 else {
+      throw EvaluationError.option(name: "context", reason: "is \(context), expected 2 or more")
+    }
     return texts.map { Array(tokenizer.encode($0.text, specials: .asText).prefix(context)) }
   }
 

@@ -1,8 +1,8 @@
 import Foundation
 public import Gemma
 
-/// Logistic regression with an L2 penalty, to its exact minimum. With columns standardised (mean 0, deviation 1 over the
-/// rows it is fitted to) to u, labels y = ±1 and z = u·v + b it minimises
+/// Logistic regression with an L2 penalty, to its exact minimum. With columns standardised (mean 0, deviation 1 over
+/// the rows it is fitted to) to u, labels y = ±1 and z = u·v + b it minimises
 ///
 ///     Σᵢ wᵢ log(1 + exp(−yᵢ zᵢ)) + ‖v‖² / (2C)
 ///
@@ -22,16 +22,18 @@ public struct LogisticRegression: Equatable, Sendable {
 
   /// Fits a probe.
   /// - Parameter weights: of the rows; all 1 when nil.
-  /// - Throws: `EvaluationError.shape` for labels that do not fit the rows or are all the same, `.option` for a C that is
-  ///   not above 0, and what `check` throws.
+  /// - Throws: `EvaluationError.shape` for labels that do not fit the rows or are all the same, `.option` for a C or a
+  ///   weight that is not above 0, and what `check` throws.
   public func fit(
     _ rows: ProbeRows, labels: [Bool], weights: [Double]? = nil, check: CancellationCheck = {}
   ) throws -> LinearProbe {
     try StandardisedRows(rows).fit(self, labels: labels, weights: weights, check: check)
   }
 
-  fileprivate func minimum(_ problem: LogisticProblem, check: CancellationCheck) throws -> (point: [Double], found: Bool) {
-    var minimiser = Minimiser(tolerance: tolerance * problem.total, maximumIterations: maximumIterations)
+  fileprivate func minimum(
+    _ problem: LogisticProblem, check: CancellationCheck
+  ) throws -> (point: [Double], found: Bool) {
+    let minimiser = Minimiser(tolerance: tolerance * problem.total, maximumIterations: maximumIterations)
     let start = problem.start
     return problem.rows.columns <= Self.newtonColumns
       ? try minimiser.newton(problem, from: start, check: check)

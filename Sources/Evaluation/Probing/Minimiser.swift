@@ -39,7 +39,7 @@ struct Minimiser {
   }
 
   /// Newton's method with step halving.
-  mutating func newton(
+  func newton(
     _ problem: LogisticProblem, from start: [Double], check: CancellationCheck
   ) throws -> (point: [Double], found: Bool) {
     var point = start
@@ -54,7 +54,7 @@ struct Minimiser {
   }
 
   /// L-BFGS (Nocedal and Wright 2006, "Numerical Optimization", algorithm 7.4), ten pairs remembered.
-  mutating func limitedMemory(
+  func limitedMemory(
     _ problem: LogisticProblem, from start: [Double], check: CancellationCheck
   ) throws -> (point: [Double], found: Bool) {
     var point = start

@@ -11,7 +11,8 @@ public enum Pooling: String, CaseIterable, Codable, Sendable {
   case last
 }
 
-/// Activations and sparse codes of texts, pooled over each text's tokens: what probes read. Special tokens do not count.
+/// Activations and sparse codes of texts, pooled over each text's tokens: what probes read. Special tokens do not
+/// count.
 ///
 /// One pass of the model over the texts serves all sites and dictionaries; it ends after the last site that is read.
 public struct PooledActivations: Sendable {
@@ -151,7 +152,7 @@ private struct Pool {
 
   init(_ sites: Set<Site>, _ dictionaries: [SparseDictionary]) {
     activations = Dictionary(uniqueKeysWithValues: sites.map { ($0, []) })
-    codes = dictionaries.map { dictionary in dictionary.shape.reads.map { _ in Entries(width: dictionary.shape.width) } }
+    codes = dictionaries.map(\.shape).map { shape in shape.reads.map { _ in Entries(width: shape.width) } }
   }
 
   mutating func add(

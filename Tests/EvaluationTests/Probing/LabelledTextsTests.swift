@@ -12,7 +12,8 @@ import Testing
   private func lines(_ count: Int = 100, split: (Int) -> String? = { _ in nil }) -> [String] {
     (0..<count).map { i in
       let split = split(i).map { ",\"split\":\"\($0)\"" } ?? ""
-      return "{\"id\":\"\(i)\",\"x\":[1],\"text\":\"text \(i)\",\"labels\":{\"side\":\"\(i % 2 == 0 ? "l" : "r")\"}\(split)}"
+      let side = i % 2 == 0 ? "l" : "r"
+      return "{\"id\":\"\(i)\",\"x\":[1],\"text\":\"text \(i)\",\"labels\":{\"side\":\"\(side)\"}\(split)}"
     }
   }
 

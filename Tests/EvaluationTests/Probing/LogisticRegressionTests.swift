@@ -65,7 +65,8 @@ import Testing
   @Test func unitsDoNotMatter() throws {
     let sample = try Sample(seed: 11, count: 50, columns: 6)
     let other = try ProbeRows(
-      sample.rows.values.enumerated().map { $1 * ($0 % 6 == 2 ? 1000 : 1) + ($0 % 6 == 3 ? 7 : 0) }, count: 50, columns: 6)
+      sample.rows.values.enumerated().map { $1 * ($0 % 6 == 2 ? 1000 : 1) + ($0 % 6 == 3 ? 7 : 0) }, count: 50,
+      columns: 6)
     let (a, b) = try (
       LogisticRegression().fit(sample.rows, labels: sample.labels).scores(sample.rows),
       LogisticRegression().fit(other, labels: sample.labels).scores(other)

@@ -68,7 +68,8 @@ import Testing
       try PooledActivations(tiny.model, dictionaries: [], sequences: [[2, 9], [2, 5]], specialTokens: tiny.special)
     }
     let pooled = try PooledActivations(
-      tiny.model, dictionaries: [], sites: [Site(.residPost, layer: 0)], sequences: [[2, 9]], specialTokens: tiny.special)
+      tiny.model, dictionaries: [], sites: [Site(.residPost, layer: 0)], sequences: [[2, 9]],
+      specialTokens: tiny.special)
     #expect(throws: EvaluationError.self) { try pooled.rows([0], at: Site(.residPost, layer: 1), .mean) }
     #expect(throws: EvaluationError.self) { try pooled.rows([1], at: Site(.residPost, layer: 0), .mean) }
     #expect(throws: EvaluationError.self) { try pooled.code(dictionary: 0, .mean) }

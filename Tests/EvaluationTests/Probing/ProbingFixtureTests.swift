@@ -94,7 +94,8 @@ import Testing
     let draw = try ConceptDraw(
       train: [train[0] + train[0], train[1], train[2], train[3] + train[3]], test: quadrants(20, from: 40))
     let run = try SpuriousCorrelationRun(
-      draw, probes: fixture.probes("scr.probes"), fixture.rows("scr.x"), parts: fixture.parts("scr.f"), counts: [1, 2, 5])
+      draw, probes: fixture.probes("scr.probes"), fixture.rows("scr.x"), parts: fixture.parts("scr.f"),
+      counts: [1, 2, 5])
     let ablated = try fixture.doubles("scr.ablated")
     let (clean, mixed) = (try fixture.doubles("scr.clean"), try fixture.doubles("scr.confounded"))
     var options = SpuriousCorrelation()

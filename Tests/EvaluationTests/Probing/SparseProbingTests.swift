@@ -6,8 +6,9 @@ import TestSupport
 import Tensors
 import Testing
 
-/// Texts of some classes whose pooled codes and activations are made up. Feature 3 + 4c is active in most texts of class
-/// c and in few others; feature 20 is loud everywhere and says nothing. x̄ is what the decoder makes of the code, and noise.
+/// Texts of some classes whose pooled codes and activations are made up. Feature 3 + 4c is active in most texts of
+/// class c and in few others; feature 20 is loud everywhere and says nothing. x̄ is what the decoder makes of the code,
+/// and noise.
 struct PlantedTexts {
   let texts: LabelledTexts
   let pooled: PooledActivations
