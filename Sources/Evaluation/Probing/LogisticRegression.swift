@@ -91,9 +91,6 @@ struct LogisticProblem {
 
   var total: Double { weights.reduce(0, +) }
 
-  /// log(1 + exp(−margin)), without overflow.
-  static func loss(margin: Double) -> Double { log1p(exp(-abs(margin))) + max(-margin, 0) }
-
   /// No weight, and the intercept that is best then.
   var start: [Double] {
     let positive = zip(weights, labels).reduce(0) { $1.1 ? $0 + $1.0 : $0 }

