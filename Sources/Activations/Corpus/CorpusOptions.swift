@@ -56,8 +56,8 @@ public struct CorpusOptions: Codable, Equatable, Sendable {
 }
 
 /// A 64-bit hash that is the same in every process and on every machine: FNV-1a with the finaliser of SplitMix64.
-enum StableHash {
-  static func of(_ bytes: some Sequence<UInt8>) -> UInt64 {
+package enum StableHash {
+  package static func of(_ bytes: some Sequence<UInt8>) -> UInt64 {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
     return TokenShuffle.mixed(hash)

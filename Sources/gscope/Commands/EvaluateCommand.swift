@@ -42,6 +42,8 @@ struct EvaluateCommand: ParsableCommand {
       valueName: "factor"))
   var normFilter = OutlierRule.usualFactor
 
+  @OptionGroup(title: "Benchmark tasks") var tasks: EvaluationTaskOptions
+
   @Option(name: .shortAndLong, help: ArgumentHelp("A folder to write.", valueName: "dir"), completion: .directory)
   var output: String?
 
@@ -50,6 +52,7 @@ struct EvaluateCommand: ParsableCommand {
   func validate() throws {
     try dictionaries.requireOne()
     try corpus.check()
+    try tasks.check()
     if tokens < 2 { throw ValidationError("--tokens is \(tokens); expected 2 or more.") }
     if lossTokens < 1 { throw ValidationError("--loss-tokens is \(lossTokens); expected 1 or more.") }
     guard normFilter >= 1, normFilter.isFinite else {
@@ -70,9 +73,13 @@ struct EvaluateCommand: ParsableCommand {
       options: .init(lossTokens: lossTokens, splices: splice, outliers: OutlierRule(factor: normFilter)))
     let progress = Progress("evaluate", total: evaluation.work(sequences), unit: "tokens")
     let result = try evaluation.run(sequences, check: Interruption.check) { try progress.advance(by: Double($0)) }
+    let found = try TaskRun(
+      opened: opened, dictionaries: list.map(\.dictionary), options: tasks, sequences: sequences,
+      densities: result.parts.map(\.density)
+    ).run()
     let report = EvaluationReport(
       modelName: opened.name, corpus: corpus.files.corpus, context: corpus.context, normFilter: normFilter,
-      dictionaries: list.map(\.dictionary), result: result)
+      dictionaries: list.map(\.dictionary), result: result, tasks: found)
     try folder?.write(report)
     if json { try StandardOutput.line(report.json.text) } else { try report.show(folder: folder?.url) }
   }

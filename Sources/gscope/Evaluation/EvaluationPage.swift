@@ -21,6 +21,7 @@ struct EvaluationPage {
     page.table(Self.titles, summary)
     let plots = EvaluationPlots(report: report)
     for plot in [plots.frontier, plots.deltaLoss, plots.densities].compactMap({ $0 }) { page.plot(plot) }
+    for task in report.tasks { task.add(to: &page) }
     page.heading("Each dictionary")
     for item in report.items { page.details(item.name) { details(of: item, &$0) } }
     return page.html

@@ -10,6 +10,7 @@ extension EvaluationReport {
       ("loss_tokens", .integer(result.lossTokens)), ("loss_sequences", .integer(result.lossSequences)),
       ("norm_filter", .double(normFilter)), ("loss", .estimate(result.loss)),
       ("dictionaries", .array(items.map(\.json))), ("set", result.set?.json ?? nil),
+      ("tasks", .object(tasks.map { ($0.task.rawValue, $0.json) })),
     ])
   }
 }

@@ -12,6 +12,7 @@ struct EvaluationReport {
   let normFilter: Double
   let dictionaries: [SparseDictionary]
   let result: EvaluationResult
+  let tasks: [TaskReport]
 
   /// One dictionary with its figures.
   struct Item {
@@ -59,6 +60,7 @@ struct EvaluationReport {
       table.add(row + Self.cells(set))
     }
     try table.write()
+    for task in tasks { try task.show() }
     if let folder { try StandardOutput.line("written to \(folder.path): report.html, evaluation.json") }
   }
 
