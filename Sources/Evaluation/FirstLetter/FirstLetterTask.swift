@@ -68,7 +68,7 @@ public enum FirstLetterTask {
           candidates: sparse.columns[letter], f1: sparse.columns[letter].indices.map { scores[$0 + 1]?.f1 }))
     }
     guard probes.isApplicable else { return .notApplicable(probes: measured) }
-    var decoder = WrittenDirections(row: decoderRow, width: probes.mean.count)
+    var decoder = WrittenRows(row: decoderRow, width: probes.mean.count)
     let absorbed = try probes.countingLetters.map { letter in
       try check()
       return try absorption(letter, measured[letter].split, code, &decoder, activations, probes)
@@ -78,7 +78,7 @@ public enum FirstLetterTask {
 
   /// The words are the letter's own among the test words for which its dense probe says yes.
   private static func absorption(
-    _ letter: Int, _ split: SplitFeatures, _ code: SparseCode, _ decoder: inout WrittenDirections,
+    _ letter: Int, _ split: SplitFeatures, _ code: SparseCode, _ decoder: inout WrittenRows,
     _ activations: LetterActivations, _ probes: LetterProbes
   ) throws -> LetterAbsorption {
     let direction = probes.direction(letter) ?? probes.mean.map { _ in 0 }
@@ -91,44 +91,9 @@ public enum FirstLetterTask {
       x.forEach(inRow: word) { sum += $1 * direction[$0] }
       return sum
     }
-    let active = try words.map { _, word in
-      try code.entries(ofRow: word).map { entry in
-        let feature = Int(code.features[entry])
-        let (row, norm) = try decoder.row(feature)
-        let product = zip(row, direction).reduce(0.0) { $0 + Double($1.0) * $1.1 }
-        let activation = Double(code.activations[entry])
-        return WordAbsorption.Active(
-          feature: feature, activation: activation, cosine: norm > 0 ? product / norm : 0,
-          contribution: activation * product)
-      }
-    }
+    let active = try words.map { try decoder.active(code, row: $0.element, direction: direction) }
     return LetterAbsorption(
       letter: letter, own: split.features, projections: projections,
       mean: zip(probes.mean, direction).reduce(0) { $0 + $1.0 * $1.1 }, active: active)
-  }
-}
-
-/// Decoder rows, each read once.
-private struct WrittenDirections {
-  let row: (Int) throws -> [Float]
-  let width: Int
-  private var known: [Int: (row: [Float], norm: Double)] = [:]
-  private(set) var norms: ClosedRange<Double>?
-
-  init(row: @escaping (Int) throws -> [Float], width: Int) {
-    (self.row, self.width) = (row, width)
-  }
-
-  mutating func row(_ feature: Int) throws -> (row: [Float], norm: Double) {
-    if let found = known[feature] { return found }
-    let values = try row(feature)
-    guard values.count == width else {
-      throw EvaluationError.shape(
-        what: "decoder row \(feature)", expected: "\(width) numbers", found: "\(values.count)")
-    }
-    let norm = values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
-    known[feature] = (values, norm)
-    norms = norms.map { min($0.lowerBound, norm)...max($0.upperBound, norm) } ?? norm...norm
-    return (values, norm)
   }
 }

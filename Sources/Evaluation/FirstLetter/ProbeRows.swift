@@ -67,7 +67,7 @@ public enum ProbeRows: Sendable {
   }
 
   /// The columns `indices`, each of `count` numbers.
-  func columns(_ indices: [Int]) -> [[Double]] {
+  package func columns(_ indices: [Int]) -> [[Double]] {
     switch self {
     case .dense(let values, let width):
       return indices.map { column in (0..<count).map { Double(values[$0 * width + column]) } }
