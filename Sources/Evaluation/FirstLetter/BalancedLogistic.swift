@@ -2,10 +2,10 @@ import Foundation
 
 /// Logistic regression on a few columns with classes that count the same, solved exactly.
 ///
-/// It minimises ½‖v‖² + C Σᵢ sᵢ log(1 + exp(−yᵢ zᵢ)), z = Xv + b, y = ±1, sᵢ = n / (2 · rows of the class of i): scikit-learn's
-/// `LogisticRegression(class_weight="balanced", C=C)`, but to a gradient of 1e-8 by Newton's method with step halving
-/// (Nocedal & Wright 2006, section 3.3) where scikit-learn stops its quasi-Newton method at 1e-4. The intercept b is not
-/// penalised.
+/// It minimises ½‖v‖² + C Σᵢ sᵢ log(1 + exp(−yᵢ zᵢ)), z = Xv + b, y = ±1, sᵢ = n / (2 · rows of the class of i):
+/// scikit-learn's `LogisticRegression(class_weight="balanced", C=C)`, but to a gradient of 1e-8 by Newton's method with
+/// step halving (Nocedal & Wright 2006, section 3.3) where scikit-learn stops its quasi-Newton method at 1e-4. The
+/// intercept b is not penalised.
 public struct BalancedLogistic: Sendable, Equatable {
   /// One for each column.
   public let weights: [Double]
@@ -92,7 +92,7 @@ extension BalancedLogistic {
         guard gradient.contains(where: { abs($0) > Self.tolerance }), let step = Self.solve(hessian, gradient) else {
           return
         }
-        let slope = zip(gradient, step).reduce(0) { $0 + $1.0 * $1.1 }
+        let slope = Self.product(gradient, step)
         var length = 1.0
         while true {
           let next = zip(point, step).map { $0 - length * $1 }
@@ -122,10 +122,10 @@ extension BalancedLogistic {
       for a in 0..<size {
         let weighted = a < columns.count ? zip(columns[a], curvatures).map { $0 * $1 } : curvatures
         for b in 0...a {
-          let other = b < columns.count ? zip(weighted, columns[b]).reduce(0) { $0 + $1.0 * $1.1 } : weighted.reduce(0, +)
-          (hessian[a][b], hessian[b][a]) = (other, other)
+          let product = b < columns.count ? Self.product(weighted, columns[b]) : weighted.reduce(0, +)
+          (hessian[a][b], hessian[b][a]) = (product, product)
         }
-        gradient[a] = a < columns.count ? zip(columns[a], slopes).reduce(0) { $0 + $1.0 * $1.1 } : slopes.reduce(0, +)
+        gradient[a] = a < columns.count ? Self.product(columns[a], slopes) : slopes.reduce(0, +)
         if a < columns.count {
           hessian[a][a] += penalty(a)
           gradient[a] += penalty(a) * point[a]
@@ -133,6 +133,8 @@ extension BalancedLogistic {
       }
       return (gradient, hessian)
     }
+
+    private static func product(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
 
     /// Solves A s = g by Cholesky's factors, with a little more on the diagonal where A is not quite positive.
     private static func solve(_ matrix: [[Double]], _ right: [Double]) -> [Double]? {

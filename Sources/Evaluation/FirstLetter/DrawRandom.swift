@@ -1,5 +1,5 @@
-/// The random numbers behind draws of words, prompts and probes: SplitMix64 (Steele, Lea and Flood 2014). The same seed and
-/// stream give the same draws on every machine and with every version of the standard library.
+/// The random numbers behind draws of words, prompts and probes: SplitMix64 (Steele, Lea and Flood 2014). The same seed
+/// and stream give the same draws on every machine and with every version of the standard library.
 struct DrawRandom {
   private var state: UInt64
   private static let step: UInt64 = 0x9E37_79B9_7F4A_7C15

@@ -1,6 +1,6 @@
-/// The constants of the first-letter task as published: Karvonen et al. 2025, "SAEBench" (arXiv 2503.09532), in the code of
-/// version 0.6.0 (`sae_bench/evals/absorption`), which goes back to Chanin et al. 2024, "A is for Absorption" (arXiv
-/// 2409.14507).
+/// The constants of the first-letter task as published: Karvonen et al. 2025, "SAEBench" (arXiv 2503.09532), in the
+/// code of version 0.6.0 (`sae_bench/evals/absorption`), which goes back to Chanin et al. 2024, "A is for Absorption"
+/// (arXiv 2409.14507).
 public enum FirstLetterConstants {
   /// Probes, a to z.
   public static let letters = Array("abcdefghijklmnopqrstuvwxyz")
@@ -33,7 +33,8 @@ public enum FirstLetterConstants {
 
   /// Activations below are silence (`EPS` of `feature_absorption_calculator.py`).
   public static let silence = 1e-8
-  /// The least cosine to the probe of the feature that absorbs a word fully (`full_absorption_probe_cos_sim_threshold`).
+  /// The least cosine to the probe of the feature that absorbs a word fully
+  /// (`full_absorption_probe_cos_sim_threshold`).
   public static let leastFullCosine = 0.025
   /// The least cosine to the probe of features that absorb in part (`absorption_fraction_probe_cos_sim_threshold`).
   public static let leastFractionCosine = 0.1

@@ -14,8 +14,8 @@ public struct LetterProbe: Sendable, Equatable {
 
 /// The first-letter task for one dictionary.
 public enum FirstLetterResult: Sendable, Equatable {
-  /// Too few letters have a dense probe with an F1 above 0.6: what a dictionary does with letters that the model does not
-  /// show cannot be asked. The probes' scores need no threshold.
+  /// Too few letters have a dense probe with an F1 above 0.6: what a dictionary does with letters that the model does
+  /// not show cannot be asked. The probes' scores need no threshold.
   case notApplicable(probes: [LetterProbe])
   case measured(probes: [LetterProbe], absorption: AbsorptionResult)
 

@@ -16,8 +16,8 @@ public enum FirstLetterTask {
   /// - Parameters:
   ///   - probes: of the site written.
   ///   - check: called between epochs and letters.
-  /// - Throws: `EvaluationError.shape` for a dictionary of several layers or probes of another site, `.missing` for a site
-  ///   that was not measured, `DictionaryError`, `TensorError`, and what `check` throws.
+  /// - Throws: `EvaluationError.shape` for a dictionary of several layers or probes of another site, `.missing` for a
+  ///   site that was not measured, `DictionaryError`, `TensorError`, and what `check` throws.
   public static func measure(
     _ dictionary: SparseDictionary, _ activations: LetterActivations, probes: LetterProbes, seed: UInt64,
     check: () throws -> Void = {}
@@ -25,7 +25,8 @@ public enum FirstLetterTask {
     let shape = dictionary.shape
     guard !shape.isMultiLayer, let read = shape.reads.first, shape.writes == [probes.site] else {
       throw EvaluationError.shape(
-        what: "first letters at \(probes.site)", expected: "a dictionary that writes this site alone", found: "\(shape)")
+        what: "first letters at \(probes.site)", expected: "a dictionary that writes this site alone",
+        found: "\(shape)")
     }
     guard case .dense(let values, let width) = try activations.at(read) else {
       throw EvaluationError.missing(what: "dense activations at \(read)")

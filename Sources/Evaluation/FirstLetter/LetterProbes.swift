@@ -30,17 +30,19 @@ public struct LetterProbes: Sendable {
   public let logits: [Double]
   /// For each letter what its dense probe is worth on test words.
   public let dense: [DetectionScores]
-  /// For each letter what probes of 1, 2 and 5 channels are worth, by their number. Channels are standardised and chosen
-  /// as a dictionary's features are, by the magnitude of their weights.
+  /// For each letter what probes of 1, 2 and 5 channels are worth, by their number. Channels are standardised and
+  /// chosen as a dictionary's features are, by the magnitude of their weights.
   public let channels: [[Int: DetectionScores]]
 
   /// Trains the probes.
-  /// - Parameter check: called between epochs.
-  /// - Throws: `EvaluationError.missing` for a site that was not measured or training words of which nothing can be told
-  ///   (none, or all activations 0), and what `check` throws.
+  /// - Parameters:
+  ///   - options: of the dense probe; as published when nothing is said.
+  ///   - check: called between epochs.
+  /// - Throws: `EvaluationError.missing` for a site that was not measured or training words of which nothing can be
+  ///   told (none, or all activations 0), and what `check` throws.
   public init(
-    _ activations: LetterActivations, site: Site, scaling: Scaling = .unit, seed: UInt64,
-    check: () throws -> Void = {}
+    _ activations: LetterActivations, site: Site, scaling: Scaling = .unit,
+    options: MultiProbe.Options = FirstLetterConstants.denseProbe, seed: UInt64, check: () throws -> Void = {}
   ) throws {
     let rows = try activations.at(site)
     let (training, test) = (try rows.selecting(activations.training), try rows.selecting(activations.test))
@@ -51,18 +53,21 @@ public struct LetterProbes: Sendable {
       throw EvaluationError.missing(what: "training words with activations at \(site) that differ")
     }
     let scale = scaling == .none ? 1 : (Double(rows.width) / square).squareRoot()
-    let letters = (training: activations.training.map { activations.letters[$0] },
-      test: activations.test.map { activations.letters[$0] })
+    let letters = (
+      training: activations.training.map { activations.letters[$0] },
+      test: activations.test.map { activations.letters[$0] }
+    )
     let probe = try MultiProbe.train(
       training.transformed(origin, [Double](repeating: scale, count: rows.width)), labels: letters.training,
-      outputs: FirstLetterConstants.letters.count, options: FirstLetterConstants.denseProbe, seed: seed, check: check)
+      outputs: FirstLetterConstants.letters.count, options: options, seed: seed, check: check)
     let factors = moments.variances.map { $0 > 0 ? 1 / $0.squareRoot() : 0 }
     let channels = try SparseLetterProbes(
       training: training.transformed(moments.mean, factors), letters.training,
       test: test.transformed(moments.mean, factors), letters.test, sizes: FirstLetterConstants.sparseProbeSizes,
       choice: .largestMagnitude, seed: seed, check: check)
     try self.init(
-      activations, site: site, mean: moments.mean, origin: origin, scale: scale, probe: probe, channels: channels.scores)
+      activations, site: site, mean: moments.mean, origin: origin, scale: scale, probe: probe,
+      channels: channels.scores)
   }
 
   /// Probes that are known, such as a test's.
@@ -99,7 +104,9 @@ public struct LetterProbes: Sendable {
   public static func counts(_ f1: Double?) -> Bool { (f1 ?? 0) > FirstLetterConstants.leastF1 }
 
   /// Whether enough letters count.
-  public static func isApplicable(_ f1: [Double?]) -> Bool { f1.count(where: counts) >= FirstLetterConstants.leastLetters }
+  public static func isApplicable(_ f1: [Double?]) -> Bool {
+    f1.count(where: counts) >= FirstLetterConstants.leastLetters
+  }
 }
 
 /// Mean and variances of channels.

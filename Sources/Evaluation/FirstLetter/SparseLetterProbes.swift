@@ -1,13 +1,14 @@
 /// Probes of every letter that read a few columns, chosen as SAEBench 0.6.0 chooses a letter's features
 /// (`k_sparse_probing.py`, `train_k_sparse_probes`): by the weights of an L1 probe over all columns.
 package struct SparseLetterProbes: Sendable {
-  /// Whether columns speak for a letter only by being large (features, which are never negative), or by being small too.
+  /// Whether columns speak for a letter only by being large (features, which are never negative), or by being small
+  /// too.
   package enum Choice: Sendable { case largest, largestMagnitude }
 
   /// For each letter its columns, the best first.
   package let columns: [[Int]]
-  /// For each letter the test scores of the probe that reads the first k of its columns, by k. Empty for a letter that no
-  /// training word has.
+  /// For each letter the test scores of the probe that reads the first k of its columns, by k. Empty for a letter that
+  /// no training word has.
   package let scores: [[Int: DetectionScores]]
 
   /// - Parameters:

@@ -1,7 +1,8 @@
 /// How far other features stand in for a letter's own at one word.
 ///
-/// SAEBench 0.6.0, `feature_absorption_calculator.py`; Chanin et al. 2024 (arXiv 2409.14507), section 4. There sⱼ is fⱼ times
-/// the *cosine* of p and dⱼ; the product with dⱼ itself is used here, which is the same for decoder rows of length 1.
+/// SAEBench 0.6.0, `feature_absorption_calculator.py`; Chanin et al. 2024 (arXiv 2409.14507), section 4. There sⱼ is fⱼ
+/// times the *cosine* of p and dⱼ; the product with dⱼ itself is used here, which is the same for decoder rows of
+/// length 1.
 public struct WordAbsorption: Sendable, Equatable {
   /// A feature that is active at the word.
   public struct Active: Sendable, Equatable {

@@ -1,7 +1,7 @@
 import Foundation
 
-/// Several one-against-the-rest logistic probes trained at once as SAEBench 0.6.0 does (`train_multi_probe`, `probing.py`
-/// of its absorption evaluation): z = x W + b, one output a class.
+/// Several one-against-the-rest logistic probes trained at once as SAEBench 0.6.0 does (`train_multi_probe`,
+/// `probing.py` of its absorption evaluation): z = x W + b, one output a class.
 ///
 /// Adam (Kingma & Ba 2015) on the mean over rows and outputs of the binary cross-entropy, in which the positives of an
 /// output count as often more as it has fewer of them; the rate falls by the same factor every epoch; the last epoch is
@@ -98,7 +98,8 @@ public struct MultiProbe: Sendable, Equatable {
       inputs: rows.width, outputs: outputs, weights: (0..<rows.width * outputs).map { _ in bound * random.symmetric() },
       biases: (0..<outputs).map { _ in bound * random.symmetric() })
     let all = Array(0..<rows.count)
-    return try start.trained(on: rows, labels: labels, options: options, order: { _ in random.shuffled(all) }, check: check)
+    return try start.trained(
+      on: rows, labels: labels, options: options, order: { _ in random.shuffled(all) }, check: check)
   }
 
   /// The probe after training from these weights.

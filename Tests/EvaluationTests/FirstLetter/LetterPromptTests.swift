@@ -22,7 +22,7 @@ import Tokenization
   }
 
   /// A prompt as text, up to the word (after: what follows it).
-  private static func text(_ word: String, _ examples: [String], after: Bool) -> String {
+  static func text(_ word: String, _ examples: [String], after: Bool) -> String {
     func answer(_ word: String) -> String { word.trimmingCharacters(in: .whitespaces).prefix(1).uppercased() }
     return examples.reduce("\n") { $0 + $1 + " has the first letter: " + answer($1) + "\n" } + word
       + (after ? " has the first letter:" : "")
@@ -76,7 +76,7 @@ import Tokenization
 }
 
 /// The real vocabulary and model.
-@Suite(.enabled(if: Fixtures.realModel?.pathExtension == "gguf", "SKIPPED: no GGUF; 'make demo' fetches it"), .serialized)
+@Suite(.enabled(if: Fixtures.realModel?.pathExtension == "gguf", "SKIPPED: no GGUF; 'make demo' fetches it"))
 struct RealLetterTests {
   @Test func wordsPromptsAndActivations() throws {
     let url = try #require(Fixtures.realModel)
@@ -92,8 +92,8 @@ struct RealLetterTests {
     for index in [0, 40, 77] {
       let ids = prompts.prompt(of: index)
       #expect(ids.count == 83)
-      let examples = prompts.examples(of: index).map { $0.text + FirstLetterConstants.suffix + " " + $0.text.trimmingCharacters(in: .whitespaces).prefix(1).uppercased() }
-      let text = "\n" + (examples + [words.words[index].text]).joined(separator: "\n") + FirstLetterConstants.suffix
+      let examples = prompts.examples(of: index).map(\.text)
+      let text = LetterPromptTests.text(words.words[index].text, examples, after: true)
       #expect(tokenizer.encode(text) == ids + suffix)
       // What follows the word changes nothing at it: the published code reads it six from the end.
       let whole = try model.forward([ids + suffix], capture: sites, logits: .none)

@@ -56,7 +56,8 @@ import Testing
     var random = SeededRandom(seed: 7)
     let rows = ProbeRows.dense(random.floats(50 * 4), width: 4)
     let probe = try MultiProbe.train(
-      rows, labels: (0..<50).map { $0 % 2 == 0 ? 0 : -1 }, outputs: 3, options: .init(batch: 4), seed: 1)
+      rows, labels: (0..<50).map { $0 % 2 == 0 ? 0 : -1 }, outputs: 3,
+      options: .init(batch: 4, rate: 0.1, endRate: 1e-3), seed: 1)
     #expect((probe.weights + probe.biases).allSatisfy { $0.isFinite })
     let logits = try probe.logits(rows)
     #expect(stride(from: 1, to: logits.count, by: 3).allSatisfy { logits[$0] < 0 && logits[$0 + 1] < 0 })

@@ -5,8 +5,8 @@ import Tensors
 import Testing
 
 @Suite struct PlantedLetterTests {
-  /// A letter's feature is silent on odd words, where a feature of the word carries the letter too: half of the words are
-  /// absorbed, wholly, and of the other half nothing.
+  /// A letter's feature is silent on odd words, where a feature of the word carries the letter too: half of the words
+  /// are absorbed, wholly, and of the other half nothing.
   @Test(arguments: [LetterProbes.Scaling.unit, .centred]) func halfIsAbsorbed(scaling: LetterProbes.Scaling) throws {
     let planted = try PlantedLetters(extra: { $0 % 2 == 1 })
     let code = try planted.code { word, letter in

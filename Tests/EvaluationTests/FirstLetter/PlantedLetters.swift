@@ -40,8 +40,11 @@ struct PlantedLetters {
       rows: [Self.site: .dense(x.flatMap { $0 }, width: Self.width)])
   }
 
+  /// In batches of 8: in batches of 64 so few words make no more than 500 steps, too few for Adam to move far enough.
   func probes(_ scaling: LetterProbes.Scaling = .unit) throws -> LetterProbes {
-    try LetterProbes(activations, site: Self.site, scaling: scaling, seed: 3)
+    var options = FirstLetterConstants.denseProbe
+    options.batch = 8
+    return try LetterProbes(activations, site: Self.site, scaling: scaling, options: options, seed: 3)
   }
 
   /// A code with one active feature a word.

@@ -4,7 +4,8 @@ import Tensors
 import Testing
 
 @Suite struct SplitTests {
-  /// The L1 probe, the columns it chooses, F1 of probes of one to ten of them and the splits, as SAEBench 0.6.0 has them.
+  /// The L1 probe, the columns it chooses, F1 of probes of one to ten of them and the splits, as SAEBench 0.6.0 has
+  /// them.
   @Test func equalSAEBench() throws {
     let fixture = try AbsorptionFixture("splits")
     let training = ProbeRows.sparse(try fixture.code("train."), width: 60)
