@@ -46,7 +46,7 @@ public enum FirstLetterTask {
     _ code: SparseCode, width: Int, decoderRow: @escaping (Int) throws -> [Float], _ activations: LetterActivations,
     probes: LetterProbes, seed: UInt64, check: () throws -> Void = {}
   ) throws -> FirstLetterResult {
-    let rows = ProbeRows.sparse(code, width: width)
+    let rows = LetterRows.sparse(code, width: width)
     try rows.check("code of the words")
     guard code.rows == activations.letters.count else {
       throw EvaluationError.shape(

@@ -8,12 +8,12 @@ public struct LetterActivations: Sendable {
   public let letters: [Int]
   /// Indices of the words to train on, and of those to test on.
   public let training, test: [Int]
-  private let rows: [Site: ProbeRows]
+  private let rows: [Site: LetterRows]
 
   /// Activations that were measured elsewhere.
   /// - Parameter rows: for each site one row a word.
   /// - Throws: `EvaluationError.shape` for letters, words or rows that do not fit together.
-  public init(letters: [Int], training: [Int], test: [Int], rows: [Site: ProbeRows]) throws {
+  public init(letters: [Int], training: [Int], test: [Int], rows: [Site: LetterRows]) throws {
     let count = FirstLetterConstants.letters.count
     guard letters.allSatisfy({ 0..<count ~= $0 }) else {
       throw EvaluationError.shape(what: "letters", expected: "0..<\(count)", found: "\(letters)")
@@ -63,7 +63,7 @@ public struct LetterActivations: Sendable {
 
   /// Activations at `site`, one row a word.
   /// - Throws: `EvaluationError.missing` for a site that was not measured.
-  public func at(_ site: Site) throws -> ProbeRows {
+  public func at(_ site: Site) throws -> LetterRows {
     guard let rows = rows[site] else { throw EvaluationError.missing(what: "activations at \(site)") }
     return rows
   }

@@ -117,7 +117,7 @@ private struct Moments {
   /// E‖x‖².
   var meanSquare: Double
 
-  init(_ rows: ProbeRows) {
+  init(_ rows: LetterRows) {
     let n = Double(max(rows.count, 1))
     var (mean, squares) = ([Double](repeating: 0, count: rows.width), 0.0)
     for row in 0..<rows.count {
@@ -138,9 +138,9 @@ private struct Moments {
   }
 }
 
-extension ProbeRows {
+extension LetterRows {
   /// (x − origin) · factors, column by column, dense.
-  fileprivate func transformed(_ origin: [Double], _ factors: [Double]) -> ProbeRows {
+  fileprivate func transformed(_ origin: [Double], _ factors: [Double]) -> LetterRows {
     var values: [Float] = []
     values.reserveCapacity(count * width)
     for row in 0..<count {

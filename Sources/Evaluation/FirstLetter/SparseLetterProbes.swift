@@ -15,7 +15,7 @@ package struct SparseLetterProbes: Sendable {
   ///   - sizes: of the probes to train, ascending; those above the number of columns are left out.
   ///   - l1: an L1 probe over the columns of `training`; trained here when nil.
   package init(
-    training: ProbeRows, _ trainingLetters: [Int], test: ProbeRows, _ testLetters: [Int], sizes: [Int], choice: Choice,
+    training: LetterRows, _ trainingLetters: [Int], test: LetterRows, _ testLetters: [Int], sizes: [Int], choice: Choice,
     l1: MultiProbe? = nil, seed: UInt64 = 0, check: () throws -> Void = {}
   ) throws {
     let l1 =

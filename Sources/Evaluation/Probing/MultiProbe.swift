@@ -57,7 +57,7 @@ public struct MultiProbe: Sendable, Equatable {
 
   /// z of every row and output, [rows, outputs].
   /// - Throws: `EvaluationError.shape` for rows of another width.
-  public func logits(_ rows: ProbeRows) throws -> [Double] {
+  public func logits(_ rows: LetterRows) throws -> [Double] {
     try checkWidth(rows)
     var logits: [Double] = []
     logits.reserveCapacity(rows.count * outputs)
@@ -75,7 +75,7 @@ public struct MultiProbe: Sendable, Equatable {
     return logits
   }
 
-  private func checkWidth(_ rows: ProbeRows) throws {
+  private func checkWidth(_ rows: LetterRows) throws {
     try rows.check("rows of a probe")
     guard rows.width == inputs else {
       throw EvaluationError.shape(what: "rows of a probe", expected: "\(inputs) numbers", found: "\(rows.width)")
@@ -89,7 +89,7 @@ public struct MultiProbe: Sendable, Equatable {
   ///   - check: called before each epoch.
   /// - Throws: `EvaluationError.shape` for labels, rows or options that do not fit, and what `check` throws.
   public static func train(
-    _ rows: ProbeRows, labels: [Int], outputs: Int, options: Options, seed: UInt64,
+    _ rows: LetterRows, labels: [Int], outputs: Int, options: Options, seed: UInt64,
     check: () throws -> Void = {}
   ) throws -> MultiProbe {
     var random = DrawRandom(seed: seed, stream: 0x9B0B)
@@ -105,7 +105,7 @@ public struct MultiProbe: Sendable, Equatable {
   /// The probe after training from these weights.
   /// - Parameter order: the rows of an epoch in the order in which they fill its batches.
   package func trained(
-    on rows: ProbeRows, labels: [Int], options: Options, order: (Int) -> [Int], check: () throws -> Void = {}
+    on rows: LetterRows, labels: [Int], options: Options, order: (Int) -> [Int], check: () throws -> Void = {}
   ) throws -> MultiProbe {
     try checkWidth(rows)
     guard labels.count == rows.count else {
@@ -164,7 +164,7 @@ extension MultiProbe {
 
     private var unchecked: MultiProbe { MultiProbe(inputs: inputs, outputs: outputs) }
 
-    mutating func step(_ rows: ProbeRows, _ labels: [Int], _ batch: ArraySlice<Int>, rate: Double) {
+    mutating func step(_ rows: LetterRows, _ labels: [Int], _ batch: ArraySlice<Int>, rate: Double) {
       regularise()
       let biases = inputs * outputs
       let scale = 1 / Double(batch.count * outputs)

@@ -8,7 +8,7 @@ import Testing
   /// scikit-learn's, run to a tolerance of 1e-12, on three features for each of 26 letters.
   @Test func equalsScikitLearn() throws {
     let fixture = try AbsorptionFixture("splits")
-    let rows = ProbeRows.sparse(try fixture.code("train."), width: 60)
+    let rows = LetterRows.sparse(try fixture.code("train."), width: 60)
     let labels = try fixture.integers("train.labels")
     let chosen = try fixture.integers("chosen")
     let (weights, biases) = (try fixture.doubles("exact.weight"), try fixture.doubles("exact.bias"))

@@ -8,7 +8,7 @@ import Testing
   /// Three epochs of batches of 8 (the last of 5) as PyTorch trains them in fp64 under SAEBench's code.
   @Test(arguments: ["plain", "l1"]) func trainsAsPyTorch(name: String) throws {
     let fixture = try AbsorptionFixture("probe")
-    let rows = ProbeRows.dense(try fixture.floats("x"), width: 6)
+    let rows = LetterRows.dense(try fixture.floats("x"), width: 6)
     let labels = try fixture.integers("labels")
     let start = try AbsorptionFixture.start(inputs: 6, outputs: 4)
     #expect(try largestDifference(start.rowsOfWeights, fixture.doubles("start.weight")) < 1e-15)
@@ -33,7 +33,7 @@ import Testing
       activations: active.enumerated().flatMap { row, features in features.map { dense[row * width + $0] } })
     let labels = (0..<count).map { $0 % 3 }
     let options = MultiProbe.Options(batch: 7, epochs: 4, l1: 0.02)
-    let probes = try [ProbeRows.dense(dense, width: width), .sparse(code, width: width)].map {
+    let probes = try [LetterRows.dense(dense, width: width), .sparse(code, width: width)].map {
       try MultiProbe.train($0, labels: labels, outputs: 3, options: options, seed: 1)
     }
     #expect(probes[0] == probes[1])
@@ -42,7 +42,7 @@ import Testing
 
   @Test func seedsDecide() throws {
     var random = SeededRandom(seed: 6)
-    let rows = ProbeRows.dense(random.floats(40 * 3), width: 3)
+    let rows = LetterRows.dense(random.floats(40 * 3), width: 3)
     func train(_ seed: UInt64) throws -> MultiProbe {
       try MultiProbe.train(
         rows, labels: (0..<40).map { $0 % 2 }, outputs: 2, options: .init(batch: 9, epochs: 2), seed: seed)
@@ -54,7 +54,7 @@ import Testing
   /// A class without positives gets a probe that says no, and a row of no class is a negative of all.
   @Test func missingClassesAreFinite() throws {
     var random = SeededRandom(seed: 7)
-    let rows = ProbeRows.dense(random.floats(50 * 4), width: 4)
+    let rows = LetterRows.dense(random.floats(50 * 4), width: 4)
     let probe = try MultiProbe.train(
       rows, labels: (0..<50).map { $0 % 2 == 0 ? 0 : -1 }, outputs: 3,
       options: .init(batch: 4, rate: 0.1, endRate: 1e-3), seed: 1)
@@ -64,7 +64,7 @@ import Testing
   }
 
   @Test func whatDoesNotFitIsNamed() throws {
-    let rows = ProbeRows.dense([1, 2, 3, 4], width: 2)
+    let rows = LetterRows.dense([1, 2, 3, 4], width: 2)
     let options = MultiProbe.Options()
     for (rows, labels, options) in [
       (rows, [0], options), (.dense([1, 2, 3], width: 2), [0], options), (.dense([], width: 0), [], options),

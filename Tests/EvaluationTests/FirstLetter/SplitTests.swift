@@ -8,8 +8,8 @@ import Testing
   /// them.
   @Test func equalSAEBench() throws {
     let fixture = try AbsorptionFixture("splits")
-    let training = ProbeRows.sparse(try fixture.code("train."), width: 60)
-    let test = ProbeRows.sparse(try fixture.code("test."), width: 60)
+    let training = LetterRows.sparse(try fixture.code("train."), width: 60)
+    let test = LetterRows.sparse(try fixture.code("test."), width: 60)
     let (letters, testLetters) = (try fixture.integers("train.labels"), try fixture.integers("test.labels"))
     var options = FirstLetterConstants.sparseProbe
     (options.batch, options.epochs) = (40, 4)
@@ -39,7 +39,7 @@ import Testing
   }
 
   @Test func columnsAreChosenBySizeAndSign() throws {
-    let rows = ProbeRows.dense([1, 0, 2, 0, 1, 2], width: 3)
+    let rows = LetterRows.dense([1, 0, 2, 0, 1, 2], width: 3)
     let l1 = try MultiProbe(inputs: 3, outputs: 1, weights: [0.5, -2, 0.5], biases: [0])
     for (choice, expected) in [(SparseLetterProbes.Choice.largest, [0, 2]), (.largestMagnitude, [1, 0])] {
       let found = try SparseLetterProbes(

@@ -1,7 +1,7 @@
 public import Tensors
 
 /// What probes read: rows of numbers, dense (activations) or sparse (codes of a dictionary).
-public enum ProbeRows: Sendable {
+public enum LetterRows: Sendable {
   /// [rows, width], row after row.
   case dense([Float], width: Int)
   /// A code whose features are below `width`.
@@ -38,7 +38,7 @@ public enum ProbeRows: Sendable {
 
   /// Rows `rows`, in that order.
   /// - Throws: `EvaluationError.shape` for a row that is not there.
-  public func selecting(_ rows: [Int]) throws -> ProbeRows {
+  public func selecting(_ rows: [Int]) throws -> LetterRows {
     if let row = rows.first(where: { !(0..<count ~= $0) }) {
       throw EvaluationError.shape(what: "rows of probes", expected: "0..<\(count)", found: "\(row)")
     }
@@ -55,7 +55,7 @@ public enum ProbeRows: Sendable {
   }
 
   /// Every number times `factor`.
-  func scaled(by factor: Double) throws -> ProbeRows {
+  func scaled(by factor: Double) throws -> LetterRows {
     func scaled(_ values: [Float]) -> [Float] { values.map { Float(Double($0) * factor) } }
     switch self {
     case .dense(let values, let width): return .dense(scaled(values), width: width)
