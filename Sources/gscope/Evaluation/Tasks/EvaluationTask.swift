@@ -14,8 +14,10 @@ enum EvaluationTask: String, CaseIterable, Sendable {
 struct EvaluationTaskOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Benchmark tasks, with commas between or repeated: sparse-probing, scr, tpp, absorption, nesting, splitting, \
-      consistency.", valueName: "task"))
+      """
+      Benchmark tasks, with commas between or repeated: sparse-probing, scr, tpp, absorption, nesting, splitting, \
+      consistency.
+      """, valueName: "task"))
   var task: [String] = []
 
   @Option(
