@@ -2,7 +2,7 @@ import Checkpoints
 import Foundation
 
 /// What is made of a model's answers.
-enum AnswerText {
+package enum AnswerText {
   /// An answer without what some models think aloud before it.
   static func shown(_ answer: String) -> Substring {
     guard let end = answer.range(of: "</think>", options: .backwards) else { return answer[...] }
@@ -10,7 +10,7 @@ enum AnswerText {
   }
 
   /// The last list of exactly `count` numbers 0 and 1 (or true and false) in an answer; nil where there is none.
-  static func list(in answer: String, count: Int) -> [Bool]? {
+  package static func list(in answer: String, count: Int) -> [Bool]? {
     var found: [Bool]?
     var text = Array(shown(answer).utf8)
     text.withUnsafeMutableBytes { buffer in
@@ -44,7 +44,7 @@ enum AnswerText {
   }
 
   /// Whether an answer that is not what was asked for begins as people decline.
-  static func isRefusal(_ answer: String) -> Bool {
+  package static func isRefusal(_ answer: String) -> Bool {
     let text = shown(answer).lowercased().replacing("’", with: "'")
       .trimmingCharacters(in: .whitespacesAndNewlines)
     let beginnings = [

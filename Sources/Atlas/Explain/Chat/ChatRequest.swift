@@ -32,7 +32,7 @@ public struct ChatRequest: Equatable, Sendable {
 
   /// What the request and its answer take at most, in tokens: tokenizers that work on bytes make at most one token of a
   /// byte; each turn is framed by a few more.
-  var reservation: Int {
+  package var reservation: Int {
     messages.reduce(maxTokens + 16) { $0 + $1.content.utf8.count + 16 }
   }
 

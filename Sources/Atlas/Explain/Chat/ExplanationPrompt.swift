@@ -2,7 +2,7 @@ import Checkpoints
 import Foundation
 
 /// The request for a label, and what is made of its answer.
-enum ExplanationPrompt {
+package enum ExplanationPrompt {
   /// Names this wording; labels made by another are other labels.
   static let method = "examples-1"
 
@@ -68,7 +68,7 @@ enum ExplanationPrompt {
   }
 
   /// The label in an answer: what follows the last `LABEL:` at a line's start; nil where there is none.
-  static func label(in answer: String) -> String? {
+  package static func label(in answer: String) -> String? {
     for line in AnswerText.shown(answer).split(whereSeparator: \.isNewline).reversed() {
       let bare = line.drop { " *#>`-".contains($0) }
       guard bare.lowercased().hasPrefix("label"), let colon = bare.firstIndex(of: ":"),

@@ -38,17 +38,18 @@ public struct JudgeSettings: Sendable, CustomStringConvertible, CustomDebugStrin
   /// The address of chat completions, from one given with or without `/v1` and `/chat/completions`.
   static func completions(_ address: String) throws -> URL {
     let name = "the judge's URL"
-    guard var parts = URLComponents(string: address), let scheme = parts.scheme?.lowercased(),
-      scheme == "http" || scheme == "https", let host = parts.host, !host.isEmpty
+    var components = URLComponents(string: address)
+    guard components?.user == nil, components?.password == nil else {
+      throw ExplanationError.setting(
+        name: name, expected: "no password (a key goes into \(keyVariable))", found: "one before '@'")
+    }
+    components?.fragment = nil
+    guard var parts = components, let scheme = parts.scheme?.lowercased(), scheme == "http" || scheme == "https",
+      let host = parts.host, !host.isEmpty
     else {
       throw ExplanationError.setting(
         name: name, expected: "http:// or https:// with a host, such as http://localhost:8080/v1", found: address)
     }
-    guard parts.user == nil, parts.password == nil else {
-      throw ExplanationError.setting(
-        name: name, expected: "no password (a key goes into \(keyVariable))", found: "one before '@'")
-    }
-    parts.fragment = nil
     while parts.path.hasSuffix("/") { parts.path.removeLast() }
     if parts.path.isEmpty { parts.path = "/v1" }
     if !parts.path.hasSuffix("/chat/completions") { parts.path += "/chat/completions" }

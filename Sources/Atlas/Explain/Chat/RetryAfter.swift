@@ -1,10 +1,10 @@
-import Foundation
+package import Foundation
 
 /// How long a server asks to wait, in seconds.
-enum RetryAfter {
+package enum RetryAfter {
   /// From `retry-after-ms`, else `retry-after` as seconds or a date (RFC 9110, section 10.2.3); nil where neither can be
   /// read.
-  static func seconds(_ headers: [String: String], now: Date) -> Double? {
+  package static func seconds(_ headers: [String: String], now: Date) -> Double? {
     if let value = headers["retry-after-ms"].flatMap(number) { return value / 1000 }
     guard let text = headers["retry-after"]?.trimmingCharacters(in: .whitespaces) else { return nil }
     if let value = number(text) { return value }

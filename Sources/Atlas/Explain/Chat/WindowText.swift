@@ -1,12 +1,12 @@
 import Checkpoints
 
 /// Windows as a model is shown them.
-enum WindowText {
+package enum WindowText {
   /// Stretches of marked tokens stand between these. What looks like them in the text itself is written otherwise.
   static let (opening, closing) = ("<<", ">>")
 
   /// A window as a JSON string: no text can end its own line or quotation.
-  static func shown(_ pieces: [String], marks: [Int]) -> String {
+  package static func shown(_ pieces: [String], marks: [Int]) -> String {
     var text = ""
     let marked = Set(marks)
     var i = 0

@@ -8,7 +8,7 @@ extension LexicalEvidence {
   /// occurrences, as rules ask whether a word occurs: with y of n windows on one side, p the share of all windows and
   /// α = 2p, α' = 2(1 − p), a side's log-odds are log((y + α)/(n − y + α')), their variance about 1/(y + α).
   /// - Returns: at most `limit` words of two letters or more that are in two examples at least, z above 1.
-  func contextWords(limit: Int) -> [Int] {
+  package func contextWords(limit: Int) -> [Int] {
     guard examples.count >= 2, !negatives.isEmpty else { return [] }
     let (inside, outside) = (presence(examples.map(\.tokens)), presence(negatives))
     let (n1, n2) = (Double(examples.count), Double(negatives.count))

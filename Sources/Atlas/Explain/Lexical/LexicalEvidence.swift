@@ -1,5 +1,5 @@
 /// A feature's windows as numbers of tokens, so that many rules can be tried on them quickly.
-struct LexicalEvidence {
+package struct LexicalEvidence {
   /// A window in which the feature fires, its strongest token and what stands beside it.
   struct Example {
     let tokens: [Int]
@@ -14,9 +14,9 @@ struct LexicalEvidence {
   private(set) var examples: [Example] = []
   private(set) var negatives: [[Int]] = []
   /// The tokens that the numbers stand for, as labels spell them.
-  private(set) var names: [String] = []
+  package private(set) var names: [String] = []
 
-  init(examples: [TokenWindow], negatives: [TokenWindow]) {
+  package init(examples: [TokenWindow], negatives: [TokenWindow]) {
     var numbers: [String: Int] = [:]
     // Most tokens come more than once; spelling one out costs far more than looking it up.
     var byPiece: [String: Int] = [:]

@@ -2,7 +2,7 @@
 /// reading the sentence give the rule again.
 extension LexicalRule where Token == String {
   /// The rule as a part of a sentence; empty where it claims nothing.
-  var text: String {
+  package var text: String {
     let clauses = [("on", tokens), ("after", after), ("before", before), ("in text with", words)]
     return clauses.filter { !$0.1.isEmpty }.map { word, tokens in
       word + " " + tokens.map(LexicalText.quoted).joined(separator: ", ")
@@ -11,7 +11,8 @@ extension LexicalRule where Token == String {
 
   /// What a label claims: its quoted strings, each under the last of the words `on`, `after`, `before`, `with` that
   /// stands before it outside quotes. What follows a semicolon is not a claim about where the feature fires.
-  init(label: String) {
+  package init(label: String) {
+    self.init()
     var clause = \Self.tokens
     for part in LexicalText.parts(label) {
       switch part {

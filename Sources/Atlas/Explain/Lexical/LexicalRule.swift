@@ -4,11 +4,15 @@
 /// It fires in a window when every condition that it has is met: at some position the token is one of `tokens`, the one
 /// before it one of `after`, the one behind it one of `before`; and at least two of `words` occur in the window (one,
 /// where it lists one).
-struct LexicalRule<Token: Hashable & Sendable>: Equatable, Sendable {
-  var tokens: [Token] = []
-  var after: [Token] = []
-  var before: [Token] = []
-  var words: [Token] = []
+package struct LexicalRule<Token: Hashable & Sendable>: Equatable, Sendable {
+  package var tokens, after, before, words: [Token]
+
+  package init(tokens: [Token] = [], after: [Token] = [], before: [Token] = [], words: [Token] = []) {
+    self.tokens = tokens
+    self.after = after
+    self.before = before
+    self.words = words
+  }
 
   /// Whether it claims anything.
   var isEmpty: Bool { tokens.isEmpty && after.isEmpty && before.isEmpty && words.isEmpty }
@@ -29,14 +33,14 @@ struct LexicalRule<Token: Hashable & Sendable>: Equatable, Sendable {
   }
 
   /// Whether it says that the feature fires somewhere in a window.
-  func fires(in window: [Token]) -> Bool {
+  package func fires(in window: [Token]) -> Bool {
     guard !isEmpty, hasContext(window) else { return false }
     return tokens.isEmpty && after.isEmpty && before.isEmpty || window.indices.contains { matches(window, at: $0) }
   }
 
   /// Whether it says that the feature fires on the tokens marked: on at least half of them, for not every token of a
   /// strong stretch is its peak.
-  func fires(in window: [Token], on marks: [Int]) -> Bool {
+  package func fires(in window: [Token], on marks: [Int]) -> Bool {
     guard !isEmpty, !marks.isEmpty, hasContext(window) else { return false }
     return 2 * marks.count { window.indices ~= $0 && matches(window, at: $0) } >= marks.count
   }
