@@ -6,9 +6,11 @@ import Testing
   @Test(arguments: [
     ("[1, 0, 1]", [true, false, true]), ("[1,0,true]", [true, false, true]), ("[1.0, 0, false]", [true, false, false]),
     ("Sure! Here it is:\n[0, 0, 1]\nas asked", [false, false, true]), ("```json\n[1,1,0]\n```", [true, true, false]),
-    ("<think>maybe [1,1,1]</think>[0,0,0]", [false, false, false]), ("[1,0,0] no, rather [0,1,0]", [false, true, false]),
+    ("<think>maybe [1,1,1]</think>[0,0,0]", [false, false, false]),
+    ("[1,0,0] no, rather [0,1,0]", [false, true, false]),
     ("passage [2]: [1,0,0]", [true, false, false]), ("[1, 0]", nil), ("[1, 0, 1, 0]", nil), ("[1, 0, 2]", nil),
-    ("[1, 0, null]", nil), ("[\"1\", 0, 0]", nil), ("[1, 0, 1", nil), ("1, 0, 1", nil), ("", nil), ("[[1,0,1]]", [true, false, true]),
+    ("[1, 0, null]", nil), ("[\"1\", 0, 0]", nil), ("[1, 0, 1", nil), ("1, 0, 1", nil), ("", nil),
+    ("[[1,0,1]]", [true, false, true]),
     ("<think>[1,0,1]</think> none", nil),
   ]) func listsOfThree(answer: String, expected: [Bool]?) {
     #expect(AnswerText.list(in: answer, count: 3) == expected)

@@ -23,10 +23,16 @@ import Testing
     #expect(request.method == "POST" && request.path == "/v1/chat/completions")
     #expect(request.headers["authorization"] == "Bearer sk-secret")
     #expect(request.headers["content-type"] == "application/json")
-    guard case .object(let body) = try JSONTree(Array(request.body.utf8)) else { Issue.record("no object"); return }
+    guard case .object(let body) = try JSONTree(Array(request.body.utf8)) else {
+      Issue.record("no object")
+      return
+    }
     #expect(body["model"] == .string("judge-1") && body["temperature"] == .number(0) && body["seed"] == .number(0))
     #expect(body["max_tokens"] == .number(128) && body.count == 5)
-    guard case .array(let turns)? = body["messages"] else { Issue.record("no messages"); return }
+    guard case .array(let turns)? = body["messages"] else {
+      Issue.record("no messages")
+      return
+    }
     #expect(turns.count == 6)
     let text = scripted.ledgerText
     #expect(!text.contains("secret") && text.contains("detection") && text.contains("f#1"))
@@ -54,7 +60,8 @@ import Testing
 
   @Test(arguments: [
     FakeModel.completion(nil), FakeModel.completion(""), FakeModel.completion("[1, 0, 1, 0]"),
-    FakeModel.completion("yes, no, yes, no, yes"), "<html>Welcome</html>", #"{"choices":[{"mess"#, #"{"choices":[]}"#, "",
+    FakeModel.completion("yes, no, yes, no, yes"), "<html>Welcome</html>", #"{"choices":[{"mess"#, #"{"choices":[]}"#,
+    "",
     #"{"ok":true}"#, #"{"choices":[{"message":null}]}"#, "[1, 0, 1, 0, 1]", #"{"choices":[{"message":{"content":7}}]}"#,
   ]) func malformedAnswersAreAskedForOnceMore(body: String) throws {
     let hopeless = try ScriptedSession([.answer(body)])
@@ -67,7 +74,8 @@ import Testing
 
   @Test(arguments: [
     FakeModel.completion("[1, 0, true, false, 1]"), FakeModel.completion("Here:\n```json\n[1,0,1,0,1]\n```\nDone."),
-    FakeModel.completion("[1,0,1,0,1]", finish: "length"), FakeModel.completion("<think>hm [0,0,0,0,0]</think>[1,0,1,0,1]"),
+    FakeModel.completion("[1,0,1,0,1]", finish: "length"),
+    FakeModel.completion("<think>hm [0,0,0,0,0]</think>[1,0,1,0,1]"),
     #"{"choices":[{"message":{"content":[{"type":"text","text":"[1,0,1,"},{"type":"text","text":"0,1]"}]}}]}"#,
   ]) func answersInOtherClothes(body: String) throws {
     let scripted = try ScriptedSession([.answer(body)])
@@ -142,7 +150,9 @@ import Testing
   }
 
   @Test func whatEndsARun() throws {
-    for (status, message, code) in [(402, "pay", ""), (429, "quota", "insufficient_quota"), (429, "x", "billing_limit")] {
+    for (status, message, code) in [
+      (402, "pay", ""), (429, "quota", "insufficient_quota"), (429, "x", "billing_limit"),
+    ] {
       let scripted = try ScriptedSession([error(status, message, code: code)])
       #expect(throws: ExplanationError.outOfMoney(url: scripted.server.url + "/chat/completions", message: message)) {
         try scripted.decide()
@@ -165,7 +175,10 @@ import Testing
     scripted.server.stop()
     #expect(try scripted.decide(15) == none(.failed, 15))
     let thrown = #expect(throws: ExplanationError.self) { try scripted.decide(20) }
-    guard case .endpointDown(_, 4, _)? = thrown else { Issue.record("\(String(describing: thrown))"); return }
+    guard case .endpointDown(_, 4, _)? = thrown else {
+      Issue.record("\(String(describing: thrown))")
+      return
+    }
     #expect(scripted.session.ledger.spent == 0)
   }
 

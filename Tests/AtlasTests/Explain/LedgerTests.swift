@@ -85,7 +85,9 @@ import Testing
   }
 
   @Test func aWaitIsInterrupted() throws {
-    let scripted = try ScriptedSession([.answer("{}", status: 503)]) { ($0.firstWait, $0.longestWait) = (.seconds(60), .seconds(60)) }
+    let scripted = try ScriptedSession([.answer("{}", status: 503)]) {
+      ($0.firstWait, $0.longestWait) = (.seconds(60), .seconds(60))
+    }
     let start = ContinuousClock.now
     #expect(throws: Interrupted.self) {
       try run(scripted.session, try features(2)) { if !scripted.server.requests.isEmpty { throw Interrupted() } }
@@ -102,7 +104,9 @@ import Testing
     #","usage":{"prompt_tokens":9223372036854775807,"completion_tokens":9223372036854775807}"#,
   ]
 
-  @Test(arguments: [nil] + lies.map(Optional.some), [1, 8]) func spendIsNeverExceeded(usage: String?, parallel: Int) throws {
+  @Test(arguments: [nil] + lies.map(Optional.some), [1, 8]) func spendIsNeverExceeded(usage: String?, parallel: Int)
+    throws
+  {
     let limit = 20_000
     let scripted = try ScriptedSession([
       .late(seconds: 0.002, .reply { .answer(FakeModel.answer($0, usage: usage)) })
@@ -110,7 +114,10 @@ import Testing
     let thrown = #expect(throws: ExplanationError.self) {
       try run(scripted.session, try features(12), parallel: parallel)
     }
-    guard case .budget(let spent, let needed, limit)? = thrown else { Issue.record("\(String(describing: thrown))"); return }
+    guard case .budget(let spent, let needed, limit)? = thrown else {
+      Issue.record("\(String(describing: thrown))")
+      return
+    }
     let charged = scripted.server.requests.reduce(0) { sum, request in
       sum + FakeModel.tokens(request.body) + max(FakeModel.text(request).utf8.count / 4, 1)
     }
@@ -157,10 +164,13 @@ import Testing
   }
 
   @Test(arguments: [
-    ("{}\n", 1), ("hello\n", 1), ("{\"schema\":2,\"ledger\":\"gscope explain\"}\n", 1), ("\n", 1), ("H{\"sent\":1}\n", 2),
-    ("H{\"sent\":1,\"key\":\"k\",\"reserved\":-1}\n", 2), ("H{\"answered\":1,\"key\":\"k\",\"spent\":1,\"body\":\"\"}\n", 2),
+    ("{}\n", 1), ("hello\n", 1), ("{\"schema\":2,\"ledger\":\"gscope explain\"}\n", 1), ("\n", 1),
+    ("H{\"sent\":1}\n", 2),
+    ("H{\"sent\":1,\"key\":\"k\",\"reserved\":-1}\n", 2),
+    ("H{\"answered\":1,\"key\":\"k\",\"spent\":1,\"body\":\"\"}\n", 2),
     ("H{\"sent\":1,\"key\":\"k\",\"reserved\":1}\n{\"answered\":1,\"key\":\"k\",\"spent\":1}\n", 3),
-    ("H{\"sent\":1,\"key\":\"k\",\"reserved\":1}\n{\"sent\":1,\"key\":\"k\",\"reserved\":1}\n", 3), ("H{\"other\":1}\n", 2),
+    ("H{\"sent\":1,\"key\":\"k\",\"reserved\":1}\n{\"sent\":1,\"key\":\"k\",\"reserved\":1}\n", 3),
+    ("H{\"other\":1}\n", 2),
     ("H{\"failed\":1,\"spent\":9}\n", 2),
   ]) func ledgersThatAreNone(text: String, line: Int) throws {
     let folder = try TemporaryDirectory()
@@ -168,7 +178,10 @@ import Testing
     let text = text.hasPrefix("H") ? heading + text.dropFirst() : text
     let file = try folder.write(Array(text.utf8), as: "ledger.jsonl")
     let thrown = #expect(throws: ExplanationError.self) { try JudgeLedger(file) }
-    guard case .ledgerLine(_, line, _)? = thrown else { Issue.record("\(String(describing: thrown))"); return }
+    guard case .ledgerLine(_, line, _)? = thrown else {
+      Issue.record("\(String(describing: thrown))")
+      return
+    }
     #expect(try String(contentsOf: file, encoding: .utf8) == text)
   }
 

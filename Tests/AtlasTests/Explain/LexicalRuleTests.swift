@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct LexicalRuleTests {
   private let tokens = [
-    "a", "knives", "\n", "\n\n", "  ", "“", "”", "\"", "\\", "a\\n", "; raises", "with", "日本", "é", "\t", "on “x", "<0xe2>", ",",
+    "a", "knives", "\n", "\n\n", "  ", "“", "”", "\"", "\\", "a\\n", "; raises", "with", "日本", "é", "\t", "on “x",
+    "<0xe2>", ",",
   ]
 
   private func list(_ random: inout SeededRandom, _ most: Int) -> [String] {
@@ -28,7 +29,8 @@ import Testing
   }
 
   @Test func labelsOfOthers() {
-    #expect(LexicalRule(label: "the word \"Knife\", mostly after “the”") == LexicalRule(tokens: ["knife"], after: ["the"]))
+    #expect(
+      LexicalRule(label: "the word \"Knife\", mostly after “the”") == LexicalRule(tokens: ["knife"], after: ["the"]))
     #expect(LexicalRule(label: "knives and forks").text == "")
     #expect(LexicalRule(label: "an “unfinished string").text == "")
     #expect(LexicalRule(label: "") == LexicalRule<String>())

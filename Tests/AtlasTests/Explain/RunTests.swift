@@ -47,11 +47,12 @@ import Testing
     var (read, given) = (0, 0)
     var furthest = 0
     let run = ExplanationRun(explainer: SlowExplainer(), judge: LexicalJudge(), parallel: 3)
-    try run.explain(next: {
-      furthest = max(furthest, read - given)
-      defer { read += 1 }
-      return read < features.count ? features[read] : nil
-    }, sink: { _ in given += 1 })
+    try run.explain(
+      next: {
+        furthest = max(furthest, read - given)
+        defer { read += 1 }
+        return read < features.count ? features[read] : nil
+      }, sink: { _ in given += 1 })
     #expect(given == 40 && furthest <= 6)
   }
 

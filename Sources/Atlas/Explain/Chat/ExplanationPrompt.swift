@@ -45,7 +45,9 @@ package enum ExplanationPrompt {
     var text = "Passages:\n" + lines.joined(separator: "\n")
     let raised = feature.topTokens.filter { $0.logit > 0 }.prefix(10)
     if !raised.isEmpty {
-      text += "\n\nMade likelier: " + raised.map { JSONText.quoted(TokenText.text(CollectionOfOne($0.piece))) }
+      text +=
+        "\n\nMade likelier: "
+        + raised.map { JSONText.quoted(TokenText.text(CollectionOfOne($0.piece))) }
         .joined(separator: ", ")
     }
     if isStrict { text += "\n\nAnswer with nothing but the one line that begins with LABEL:" }

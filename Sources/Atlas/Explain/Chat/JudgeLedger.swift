@@ -1,6 +1,5 @@
-public import Foundation
-
 import Checkpoints
+public import Foundation
 
 /// Every question asked and every answer paid for, in a file of JSON lines that is only ever added to, and synced to disk
 /// before anything else is made of an answer. A run that was killed finds here what it need not ask again, and what it

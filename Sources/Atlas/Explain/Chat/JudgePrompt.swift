@@ -33,7 +33,10 @@ enum JudgePrompt {
       (
         question(
           "the word “if” at the start of a sentence",
-          ["\"asked if they would come\"", "\"rain. If it stops, we go\"", "\"no sign of it\"", "\"iffy weather all week\""]),
+          [
+            "\"asked if they would come\"", "\"rain. If it stops, we go\"", "\"no sign of it\"",
+            "\"iffy weather all week\"",
+          ]),
         "[0, 1, 0, 0]"
       ),
     ],

@@ -52,7 +52,8 @@ public struct LexicalExplainer: Explainer {
   private func raised(_ feature: ExplainedFeature) -> String {
     let tokens = feature.topTokens.filter { $0.logit > 0 }.prefix(3)
     guard !tokens.isEmpty else { return "" }
-    return "; raises " + tokens.map { LexicalText.quoted(TokenText.text(CollectionOfOne($0.piece))) }
+    return "; raises "
+      + tokens.map { LexicalText.quoted(TokenText.text(CollectionOfOne($0.piece))) }
       .joined(separator: ", ")
   }
 }
