@@ -159,6 +159,9 @@ import Testing
       }
       #expect(scripted.server.requests.count == 1)
     }
+    let inside = try ScriptedSession([.answer(#"{"error":{"message":"none left","code":"insufficient_quota"}}"#)])
+    #expect(throws: ExplanationError.self) { try inside.decide() }
+    #expect(inside.server.requests.count == 1)
     for status in [401, 403, 404] {
       let scripted = try ScriptedSession([error(status, "no such model")])
       let thrown = #expect(throws: ExplanationError.self) { try scripted.decide() }

@@ -18,10 +18,7 @@ public struct ChatExplainer: Explainer {
   }
 
   public func explain(_ feature: ExplainedFeature, check: @Sendable () throws -> Void) throws -> Explanation {
-    guard !feature.explain.examples.isEmpty else {
-      let isDead = feature.rate == 0 && feature.test.examples.isEmpty
-      return Explanation(isDead ? "never fired" : "fires too rarely to tell on what", isTestable: false)
-    }
+    if let silence = feature.withoutExamples { return silence }
     var (examples, tokens, isStrict) = (examples, tokens, false)
     // Each remedy is tried once: fewer examples, more room for the answer, a stricter request.
     var failure = CallFailure.malformed

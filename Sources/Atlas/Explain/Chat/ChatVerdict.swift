@@ -29,9 +29,10 @@ enum ChatVerdict: Equatable, Sendable {
     }
     let reason = "status \(status): \(message)"
     let words = (message + " " + code).lowercased()
+    let isBroke = Self.isBroke(message.lowercased(), code.lowercased())
     switch status {
     case 402: self = .outOfMoney(message)
-    case 429 where Self.isBroke(message.lowercased(), code.lowercased()):
+    case 429 where isBroke, 500 where isBroke:
       self = .outOfMoney(message)
     case 408, 409, 425, 429, 500, 502, 503, 504, 529:
       self = .again(reason: reason, after: RetryAfter.seconds(answer.headers, now: now))

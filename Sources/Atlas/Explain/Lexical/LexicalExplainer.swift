@@ -20,10 +20,7 @@ public struct LexicalExplainer: Explainer {
 
   public func explain(_ feature: ExplainedFeature, check: @Sendable () throws -> Void) throws -> Explanation {
     try check()
-    guard !feature.explain.examples.isEmpty else {
-      let isDead = feature.rate == 0 && feature.test.examples.isEmpty
-      return Explanation(isDead ? "never fired" : "fires too rarely to tell on what", isTestable: false)
-    }
+    if let silence = feature.withoutExamples { return silence }
     if let rate = feature.rate, rate >= 0.5 {
       return Explanation("fires on nearly every token" + raised(feature), isTestable: false)
     }

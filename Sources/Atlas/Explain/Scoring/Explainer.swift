@@ -14,6 +14,15 @@ public struct Explanation: Equatable, Sendable {
   }
 }
 
+extension ExplainedFeature {
+  /// What is said of a feature that there is nothing to explain from; nil where there is.
+  var withoutExamples: Explanation? {
+    guard explain.examples.isEmpty else { return nil }
+    let isDead = rate == 0 && test.examples.isEmpty
+    return Explanation(isDead ? "never fired" : "fires too rarely to tell on what", isTestable: false)
+  }
+}
+
 /// Why a language model gave no usable answer.
 public enum CallFailure: String, Error, Equatable, Sendable, CaseIterable {
   /// It declined to answer.
