@@ -44,6 +44,13 @@ struct EvaluationTaskOptions: ParsableArguments {
   @Option(help: ArgumentHelp("For sparse-probing, the numbers of features, with commas between.", valueName: "k,…"))
   var k = "1,2,5"
 
+  @Flag(
+    help: """
+      Choose features and train letter probes just as SAEBench does, in place of our own, better conditioned ways \
+      (docs/metrics.md).
+      """)
+  var asPublished = false
+
   @Option(help: ArgumentHelp("For absorption, words of each letter.", valueName: "n")) var words = 300
 
   @Option(

@@ -7,6 +7,15 @@ import Sites
 struct FirstLetterReport {
   let run: TaskRun
 
+  /// With a few hundred words of each letter fifty epochs are too few steps for Adam, and at Gemma's norms most of an
+  /// activation is its mean: by default probes see centred activations, four times as often.
+  private var scaling: LetterProbes.Scaling { run.options.asPublished ? .unit : .centred }
+  private var training: MultiProbe.Options {
+    var options = FirstLetterConstants.denseProbe
+    if !run.options.asPublished { options.epochs *= 4 }
+    return options
+  }
+
   func report() throws -> TaskReport {
     let fitting = run.dictionaries.filter { !$0.shape.isMultiLayer }
     let tokenizer = try run.opened.tokenizer.required()
@@ -24,13 +33,16 @@ struct FirstLetterReport {
     var probes: [Site: LetterProbes] = [:]
     for dictionary in fitting {
       let site = dictionary.shape.writes[0]
-      let dense = try probes[site] ?? LetterProbes(activations, site: site, seed: 0, check: Interruption.check)
+      let dense =
+        try probes[site]
+        ?? LetterProbes(
+          activations, site: site, scaling: scaling, options: training, seed: 0, check: Interruption.check)
       probes[site] = dense
       let result = try FirstLetterTask.measure(
         dictionary, activations, probes: dense, seed: 0, check: Interruption.check)
       rows.append(Self.row(dictionary.name, result))
       tables.append(Self.letters(dictionary.name, result))
-      json.append(Self.json(dictionary.name, result))
+      json.append(json(dictionary.name, result))
     }
     let summary = TaskReport.Table(
       titles: [
@@ -76,10 +88,10 @@ struct FirstLetterReport {
           Format.decimal(probe.dense.recall, 2),
         ] + FirstLetterConstants.sparseProbeSizes.map { f1(probe.features[$0]) }
           + FirstLetterConstants.sparseProbeSizes.map { f1(probe.channels[$0]) }
-      })
+      }, isDetail: true)
   }
 
-  private static func json(_ name: String, _ result: FirstLetterResult) -> JSONValue {
+  private func json(_ name: String, _ result: FirstLetterResult) -> JSONValue {
     func scores(_ scores: DetectionScores?) -> JSONValue {
       guard let scores else { return nil }
       return [
@@ -102,7 +114,8 @@ struct FirstLetterReport {
       ]
     }
     var members: [(key: String, value: JSONValue)] = [
-      ("dictionary", .string(name)), ("letters_needed", .integer(FirstLetterConstants.leastLetters)),
+      ("dictionary", .string(name)), ("letters_needed", .integer(FirstLetterConstants.leastLetters)), ("scaling", .string(scaling.rawValue)),
+      ("epochs", .integer(training.epochs)), ("words_per_letter", .integer(run.options.words)),
       ("probes", .array(probes)),
     ]
     guard case .measured(_, let absorption) = result else {

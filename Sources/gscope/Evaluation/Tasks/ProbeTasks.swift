@@ -45,6 +45,7 @@ struct ProbeTasks {
     probing.ks = try run.options.ks()
     probing.pooling = run.options.pool
     probing.seeds = run.seeds
+    if run.options.asPublished { probing.selection = .asPublished }
     for label in try labels(texts) {
       for result in try probing.measure(texts, label: label, pooled, check: Interruption.check) {
         for mean in result.means {

@@ -5,6 +5,8 @@ struct TaskReport {
   struct Table {
     let titles: [String]
     let rows: [[String]]
+    /// Shown on the page alone.
+    var isDetail = false
   }
 
   let task: EvaluationTask
@@ -17,7 +19,7 @@ struct TaskReport {
   func show() throws {
     try StandardOutput.line("\n" + TextStyle.bold.apply(title))
     for note in notes { try StandardOutput.line(note) }
-    for table in tables where !table.rows.isEmpty {
+    for table in tables where !table.rows.isEmpty && !table.isDetail {
       var text = TextTable(table.titles.enumerated().map { .init($1, $0 == 0 ? .left : .right) })
       for row in table.rows { text.add(row.enumerated().map { .init($1, $0 == 0 ? .accent : .plain) }) }
       try text.write()
