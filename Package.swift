@@ -20,6 +20,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 // A target imports only those above it.
 var targets: [Target] = [
@@ -38,11 +39,13 @@ var targets: [Target] = [
     "Training", ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives"]),
   library(
     "Evaluation", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations"]),
+  library(
+    "Atlas", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", grdb]),
   .executableTarget(
     name: "gscope",
     dependencies: [
       "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives",
-      "Training", "Evaluation", argumentParser, logging,
+      "Training", "Evaluation", "Atlas", argumentParser, logging,
     ],
     swiftSettings: swiftSettings),
   .executableTarget(
@@ -77,6 +80,9 @@ var targets: [Target] = [
     [
       "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Evaluation",
     ]),
+  tests(
+    "AtlasTests",
+    ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Atlas", grdb]),
   tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma"]),
 ]
 
@@ -107,10 +113,13 @@ let package = Package(
         "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Collectives", "Activations",
         "Training", "Evaluation",
       ]),
+    // Apart, because it needs the system's SQLite.
+    .library(name: "GemmaScopeAtlas", targets: ["Atlas"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: targets
 )
