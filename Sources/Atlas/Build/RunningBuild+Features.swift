@@ -105,16 +105,7 @@ extension RunningBuild {
           item.example, feature: id, bin: item.bin, rank: item.rank, effects: logits?.effects[place])
       }
       guard let table = logits?.table else { continue }
-      try writer.write(tokens: (table.top + table.bottom).map(\.token))
-      try db.cachedStatement(
-        sql: """
-          INSERT INTO logits(feature_id, top_tokens, top_values, bottom_tokens, bottom_values, histogram)
-          VALUES (?, ?, ?, ?, ?, ?)
-          """
-      ).execute(arguments: [
-        id, Blob.of(table.top.map(\.token)), Blob.of(table.top.map(\.value)), Blob.of(table.bottom.map(\.token)),
-        Blob.of(table.bottom.map(\.value)), table.histogram,
-      ])
+      try writer.write(top: table.top, bottom: table.bottom, histogram: table.histogram, feature: id)
     }
   }
 }

@@ -20,6 +20,6 @@ extension RunningBuild {
   }
 
   func makeWriter(_ db: Database) throws -> FeatureWriter {
-    try FeatureWriter(db, store: store, seed: options.seed, tokenizer: builder.tokenizer)
+    try FeatureWriter(db, seed: options.seed, tokenizer: builder.tokenizer, sequence: store.read)
   }
 }

@@ -20,8 +20,8 @@ extension Atlas {
         (row["max_position"] as Int?).map { (sequence, $0) }
       }
       return AtlasFeature(
-        key: dictionary.key(id - dictionary.firstFeature), dictionary: dictionary, count: row["count"] ?? 0,
-        sequences: row["sequences"] ?? 0, rate: row["rate"], mean: row["mean"], maximum: row["max"], place: place,
+        key: dictionary.key(id - dictionary.firstFeature), dictionary: dictionary, count: row["count"],
+        sequences: row["sequences"], rate: row["rate"], mean: row["mean"], maximum: row["max"], place: place,
         quantiles: zip(shares, quantiles).map { ($0, $1) }, sketch: sketch, intervals: try intervals(id, db),
         logits: try logits(id, db), nearest: try neighbours(id, .decoder, db),
         coactive: try neighbours(id, .coactive, db), elsewhere: try neighbours(id, .elsewhere, db),

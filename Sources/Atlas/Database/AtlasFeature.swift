@@ -14,11 +14,12 @@ public struct AtlasFeature: Equatable, Sendable {
   public let key: FeatureKey
   /// Its dictionary.
   public let dictionary: AtlasDictionary
-  /// Tokens at which it was on, and sequences with such a token.
-  public let count, sequences: Int
+  /// Tokens at which it was on, and sequences with such a token; nil for published statistics, which have rates alone.
+  public let count, sequences: Int?
   /// Share of the tokens at which it was on.
   public let rate: Double
-  /// Mean and largest of its activations where it was on; nil for a feature that never was.
+  /// Mean and largest of its activations where it was on; nil for a feature that never was, and a mean that is not
+  /// published.
   public let mean, maximum: Double?
   /// Where the largest was: the sequence's number in the corpus and the token's in it.
   public let place: (sequence: Int, position: Int)?

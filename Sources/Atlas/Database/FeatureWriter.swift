@@ -5,7 +5,8 @@ import Tokenization
 /// Writes features, their examples and what these refer to, within one transaction.
 final class FeatureWriter {
   private let db: Database
-  private let store: SequenceStore
+  /// The tokens of a sequence, and the norms' denominators where they are known.
+  private let sequence: (Int) throws -> SequenceStore.Sequence
   private let seed: UInt64
   private let tokenizer: GemmaTokenizer
   /// What is there already.
@@ -14,9 +15,12 @@ final class FeatureWriter {
 
   static let quantiles = [0.1, 0.25, 0.5, 0.75, 0.9, 0.99]
 
-  init(_ db: Database, store: SequenceStore, seed: UInt64, tokenizer: GemmaTokenizer) throws {
+  init(
+    _ db: Database, seed: UInt64, tokenizer: GemmaTokenizer,
+    sequence: @escaping (Int) throws -> SequenceStore.Sequence
+  ) throws {
     self.db = db
-    self.store = store
+    self.sequence = sequence
     self.seed = seed
     self.tokenizer = tokenizer
     sequences = try Set(Int.fetchAll(db, sql: "SELECT id FROM sequence"))
@@ -43,7 +47,10 @@ final class FeatureWriter {
   /// - Parameters:
   ///   - bin: the interval it stands for, −1 for top examples.
   ///   - effects: one for each active token of its window, where they are known.
-  func write(_ example: KeptExample, feature id: Int, bin: Int, rank: Int, effects: [Float?]? = nil) throws {
+  ///   - isPartial: whether other firings of the window may be missing.
+  func write(
+    _ example: KeptExample, feature id: Int, bin: Int, rank: Int, effects: [Float?]? = nil, isPartial: Bool = false
+  ) throws {
     let sequence = Int(example.sequence)
     try write(sequence: sequence)
     let active = example.active.enumerated().map { index, token in
@@ -54,21 +61,37 @@ final class FeatureWriter {
     try db.cachedStatement(
       sql: """
         INSERT INTO example(feature_id, bin, rank, sequence_id, position, activation, effect, start, length, active,
-          sources, split) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          sources, split, partial) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
       id, bin, rank, sequence, Int(example.position), Double(example.activation), effect.map { Double($0) },
       Int(example.start), Int(example.length), ActiveBlob.encode(active), example.sources.map(SourcesBlob.encode),
-      WindowPool.split(seed: seed, sequence: sequence),
+      WindowPool.split(seed: seed, sequence: sequence), isPartial ? 1 : 0,
+    ])
+  }
+
+  /// Writes a feature's most raised and lowered tokens.
+  func write(
+    top: [LogitTable.Entry], bottom: [LogitTable.Entry], histogram: Data?, feature id: Int
+  ) throws {
+    try write(tokens: (top + bottom).map(\.token))
+    try db.cachedStatement(
+      sql: """
+        INSERT INTO logits(feature_id, top_tokens, top_values, bottom_tokens, bottom_values, histogram)
+        VALUES (?, ?, ?, ?, ?, ?)
+        """
+    ).execute(arguments: [
+      id, Blob.of(top.map(\.token)), Blob.of(top.map(\.value)), Blob.of(bottom.map(\.token)),
+      Blob.of(bottom.map(\.value)), histogram,
     ])
   }
 
   /// Writes a sequence and its tokens unless they are there.
   func write(sequence: Int) throws {
     guard sequences.insert(sequence).inserted else { return }
-    let found = try store.read(sequence)
+    let found = try self.sequence(sequence)
     try db.cachedStatement(sql: "INSERT INTO sequence(id, tokens, scales) VALUES (?, ?, ?)").execute(arguments: [
-      sequence, Blob.of(found.tokens), Blob.of(found.scales.flatMap { $0 }),
+      sequence, Blob.of(found.tokens), found.scales.isEmpty ? nil : Blob.of(found.scales.flatMap { $0 }),
     ])
     try write(tokens: found.tokens)
   }

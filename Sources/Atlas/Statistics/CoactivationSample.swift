@@ -1,31 +1,31 @@
 /// Which features were on at a sample of tokens, for dictionaries of many features: those tokens with the smallest hashes,
 /// so that any order of the work gives the same sample.
-struct CoactivationSample: Equatable {
-  struct Token: Equatable {
-    let hash: UInt64
-    let sequence: Int32
-    let position: Int32
+package struct CoactivationSample: Equatable {
+  package struct Token: Equatable {
+    package let hash: UInt64
+    package let sequence: Int32
+    package let position: Int32
     /// Ascending.
-    let features: [Int32]
+    package let features: [Int32]
 
     static func precedes(_ a: Token, _ b: Token) -> Bool {
       (a.hash, a.sequence, a.position) < (b.hash, b.sequence, b.position)
     }
   }
 
-  let capacity: Int
+  package let capacity: Int
   /// At most twice the capacity; the smallest hashes are all among them.
-  private(set) var tokens: [Token] = []
+  package private(set) var tokens: [Token] = []
   /// No token beyond it can be among the smallest.
   private var limit = UInt64.max
 
-  init(capacity: Int, tokens: [Token] = []) {
+  package init(capacity: Int, tokens: [Token] = []) {
     self.capacity = capacity
     self.tokens = tokens
     prune()
   }
 
-  mutating func add(sequence: Int32, position: Int32, seed: UInt64, features: () -> [Int32]) {
+  package mutating func add(sequence: Int32, position: Int32, seed: UInt64, features: () -> [Int32]) {
     let hash = AtlasHash.of(seed, Int(sequence), Int(position))
     guard hash <= limit else { return }
     tokens.append(Token(hash: hash, sequence: sequence, position: position, features: features()))
@@ -33,7 +33,7 @@ struct CoactivationSample: Equatable {
   }
 
   /// Leaves the sample alone.
-  mutating func prune() {
+  package mutating func prune() {
     tokens.sort(by: Token.precedes)
     guard tokens.count > capacity else { return }
     tokens.removeSubrange(capacity...)
@@ -42,7 +42,7 @@ struct CoactivationSample: Equatable {
 }
 
 /// Pairs of features that are on at the same tokens.
-enum Coactivation: Equatable {
+package enum Coactivation: Equatable {
   case triangle(CoactivationTriangle)
   case sample(CoactivationSample)
 
@@ -51,30 +51,36 @@ enum Coactivation: Equatable {
   /// Pairs that met less often are not told.
   static let leastTokens = 3
 
-  init(width: Int) {
+  package init(width: Int) {
     self =
       width <= CoactivationTriangle.mostFeatures
       ? .triangle(CoactivationTriangle(width: width)) : .sample(CoactivationSample(capacity: Self.sampleTokens))
   }
 
-  mutating func prune() {
+  package mutating func prune() {
     guard case .sample(var sample) = self else { return }
     sample.prune()
     self = .sample(sample)
   }
 
   /// A feature that is often on together with another.
-  struct Partner: Equatable {
-    let feature: Int
+  package struct Partner: Equatable {
+    package let feature: Int
     /// Tokens at which both are on, over tokens at which one of them is (Jaccard).
-    let value: Double
+    package let value: Double
     /// Tokens at which both are on.
-    let tokens: Int
+    package let tokens: Int
+
+    package init(feature: Int, value: Double, tokens: Int) {
+      self.feature = feature
+      self.value = value
+      self.tokens = tokens
+    }
   }
 
   /// For each feature its partners of largest Jaccard index, at most `limit`, equal ones by index.
   /// - Parameter counts: of each feature, over all tokens.
-  func partners(counts: [Int], limit: Int, check: () throws -> Void) rethrows -> [[Partner]] {
+  package func partners(counts: [Int], limit: Int, check: () throws -> Void) rethrows -> [[Partner]] {
     switch self {
     case .triangle(let triangle):
       return try counts.indices.map { feature in

@@ -1,15 +1,15 @@
 import Tensors
 
 /// How often each pair of features was on at the same token, for dictionaries of few features: one number a pair.
-struct CoactivationTriangle: Equatable {
-  let width: Int
+package struct CoactivationTriangle: Equatable {
+  package let width: Int
   /// Pairs (i, j) with i < j, row by row.
-  var counts: [UInt32]
+  package var counts: [UInt32]
 
   /// Above so many features the numbers would take more than 34 MB.
-  static let mostFeatures = 4096
+  package static let mostFeatures = 4096
 
-  init(width: Int) {
+  package init(width: Int) {
     self.width = width
     counts = [UInt32](repeating: 0, count: width * max(width - 1, 0) / 2)
   }
@@ -17,7 +17,7 @@ struct CoactivationTriangle: Equatable {
   static func index(_ i: Int, _ j: Int, width: Int) -> Int { i * (2 * width - i - 1) / 2 + j - i - 1 }
 
   /// Adds a token at which `features` were on, ascending.
-  mutating func add(_ features: [Int32]) {
+  package mutating func add(_ features: [Int32]) {
     let width = width
     counts.withUnsafeMutableBufferPointer { counts in
       for (place, feature) in features.enumerated() {

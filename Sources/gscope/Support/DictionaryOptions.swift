@@ -61,6 +61,37 @@ struct DictionaryOptions: ParsableArguments {
     }
   }
 
+  /// Opens them all as `open(for:)` does, but takes of a suite's folder every dictionary that the other flags allow.
+  func openSets(for model: OpenedModel) throws -> [OpenedDictionary] {
+    try dictionary.flatMap { text -> [OpenedDictionary] in
+      let named = NamedPath(text)
+      let url = URL(filePath: named.path)
+      guard Suite.isSuite(url) else {
+        var one = self
+        one.dictionary = [text]
+        return try one.open(for: model)
+      }
+      let suite = try Suite(contentsOf: url)
+      let selection = Suite.Selection(site: at, width: width, l0: l0, isAffine: affine)
+      let entries = suite.entries(matching: selection)
+      // Where nothing answers, the suite tells what there is.
+      if entries.isEmpty { _ = try suite.entry(selection) }
+      guard named.name == nil || entries.count == 1 else {
+        throw CommandError.usage(
+          "--dictionary '\(text)': the name '\(named.name ?? "")' is for one dictionary, the suite has "
+            + "\(entries.count) such")
+      }
+      var weights = SuiteWeights(model)
+      if let warning = try weights.warning(suite) { Self.warn(warning) }
+      return try entries.map { entry in
+        let dictionary = try SparseDictionary(
+          contentsOf: suite.url(of: entry), name: named.name ?? entry.name, entry: entry, backend: model.backend)
+        try dictionary.fits(model.model.shape, modelName: model.name)
+        return OpenedDictionary(dictionary: dictionary, entry: entry)
+      }
+    }
+  }
+
   private static func warn(_ text: String) {
     Diagnostics.log.warning("\(text); its published figures may not hold here")
   }
