@@ -38,7 +38,8 @@ public final class Atlas: Sendable {
     self.queue = queue
     let (meta, dictionaries) = try AtlasFiles.named(place) {
       try queue.read { db in
-        let rows = try Row.fetchAll(db, sql: "SELECT key, value FROM meta WHERE key IN ('state', 'tokens', 'tokens_planned')")
+        let rows = try Row.fetchAll(
+          db, sql: "SELECT key, value FROM meta WHERE key IN ('state', 'tokens', 'tokens_planned')")
         let meta = Dictionary(rows.map { ($0["key"] as String, $0["value"] as String) }) { first, _ in first }
         return (meta, try Row.fetchAll(db, sql: "SELECT * FROM dictionary ORDER BY id").map(AtlasDictionary.init))
       }

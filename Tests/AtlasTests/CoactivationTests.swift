@@ -6,7 +6,8 @@ import Testing
   /// Random tokens, each with the features that are on.
   private func tokens(_ count: Int, width: Int, _ random: inout SeededRandom) -> [[Int32]] {
     (0..<count).map { _ in
-      Set((0..<random.int(0...9)).map { _ in Int32(min(random.int(0...width - 1), random.int(0...width - 1))) }).sorted()
+      Set((0..<random.int(0...9)).map { _ in Int32(min(random.int(0...width - 1), random.int(0...width - 1))) })
+        .sorted()
     }
   }
 

@@ -111,8 +111,8 @@ struct DenseReference {
       .map { example(dictionary, feature, at: $0) }
   }
 
-  /// Tokens that are the largest of their window; in each half octave the three of smallest hash; of these, those in the
-  /// interval, the two of smallest hash.
+  /// Tokens that are the largest of their window; in each half octave the three of smallest hash; of these, those in
+  /// the interval, the two of smallest hash.
   func examples(_ dictionary: Int, _ feature: Int, in range: ClosedRange<Double>) -> [Example] {
     let own = values[dictionary][feature]
     let candidates = active(dictionary, feature).filter { place in

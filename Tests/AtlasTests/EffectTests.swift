@@ -69,7 +69,8 @@ import Tokenization
         func close(_ a: Float, _ b: Double) -> Bool { abs(Double(a) - b) <= 1e-5 * size }
         let sorted = exact.sorted()
         for (place, entry) in table.top.enumerated() {
-          #expect(close(entry.value, sorted[sorted.count - 1 - place]) && close(entry.value, exact[Int(entry.token.id)]))
+          #expect(
+            close(entry.value, sorted[sorted.count - 1 - place]) && close(entry.value, exact[Int(entry.token.id)]))
         }
         for (place, entry) in table.bottom.enumerated() {
           #expect(close(entry.value, sorted[place]) && close(entry.value, exact[Int(entry.token.id)]))
@@ -188,7 +189,8 @@ import Tokenization
           let number = (0..<tiny.dictionaries[there].shape.totalWidth).first {
             key(tiny.dictionaries[there], $0) == neighbour.key
           }
-          #expect(abs(dot(directions[index][feature], directions[there][try #require(number)]) - neighbour.value) < 1e-5)
+          #expect(
+            abs(dot(directions[index][feature], directions[there][try #require(number)]) - neighbour.value) < 1e-5)
         }
       }
     }

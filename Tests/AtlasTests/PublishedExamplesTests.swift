@@ -99,9 +99,12 @@ import Tokenization
   ) throws -> URL {
     let (rows, entries) = (features * 4, 4)
     // Two positions of one sequence, the smaller first; every other feature is dead.
-    let activations = (0..<rows).map { $0 / entries % 2 == 1 || $0 % entries > 2 ? Float(0) : [1.5, 4, 2][$0 % entries] }
+    let activations = (0..<rows).map {
+      $0 / entries % 2 == 1 || $0 % entries > 2 ? Float(0) : [1.5, 4, 2][$0 % entries]
+    }
     var tensors: [String: Tensor] = [
-      "tokens": try Tensor(integers: [Int32](repeating: 0, count: 16).enumerated().map { Int32(10 + $0.offset) }, shape: [2, 8]),
+      "tokens": try Tensor(
+        integers: [Int32](repeating: 0, count: 16).enumerated().map { Int32(10 + $0.offset) }, shape: [2, 8]),
       "activations": try Tensor(activations, shape: [features, entries]),
       "seq_ids": try Tensor(
         integers: (0..<rows).map { [Int64(0), 0, sequence, 0][$0 % entries] }, shape: [features, entries]),

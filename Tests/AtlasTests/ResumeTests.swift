@@ -126,7 +126,7 @@ import Testing
     // Bytes 18 and 19 of the header: 1 is a rollback journal, 2 a write-ahead log.
     #expect(header[18] == 1 && header[19] == 1)
     // Building it once more finds it finished.
-    try tiny.builder(atlas.url) { }.build { _ in Issue.record("nothing was left to do") }
+    try tiny.builder(atlas.url) {}.build { _ in Issue.record("nothing was left to do") }
   }
 
   @Test func otherBuildsAreRefused() throws {
@@ -160,7 +160,8 @@ import Testing
     let other = try TinyAtlas(names: ["transcoder"])
     #expect(throws: AtlasError.self) { try other.builder(url).build() }
     // What the build saved is missing: told, and begun anew when asked.
-    for name in try FileManager.default.contentsOfDirectory(atPath: url.path + "-build") where name.hasPrefix("state-") {
+    for name in try FileManager.default.contentsOfDirectory(atPath: url.path + "-build") where name.hasPrefix("state-")
+    {
       try FileManager.default.removeItem(atPath: url.path + "-build/" + name)
     }
     #expect(throws: AtlasError.self) { try tiny.builder(url).build() }

@@ -69,7 +69,9 @@ import Testing
     #expect(throws: GemmaError.self) { try model.attentionSources(layer: 0, residual: Tensor([1], shape: [1, 1])) }
     #expect(throws: SiteError.self) {
       try model.attentionSources(
-        layer: 99, residual: Tensor([Float](repeating: 0, count: model.configuration.width), shape: [1, model.configuration.width]))
+        layer: 99,
+        residual: Tensor(
+          [Float](repeating: 0, count: model.configuration.width), shape: [1, model.configuration.width]))
     }
   }
 

@@ -22,7 +22,10 @@ import Testing
 
   private func build(_ output: String, _ more: [String] = []) throws -> Tool.Result {
     try Tool.run(
-      ["atlas", "build", "--model", Tool.model, "--corpus", corpus, "--tokens", "900", "--context", "64", "--output", output]
+      [
+        "atlas", "build", "--model", Tool.model, "--corpus", corpus, "--tokens", "900", "--context", "64", "--output",
+        output,
+      ]
         + dictionaries + more)
   }
 
@@ -90,13 +93,15 @@ import Testing
     let kills = RandomKills(
       command: { folder in
         [
-          "atlas", "build", "--model", Tool.model, "--corpus", corpus, "--tokens", "900", "--context", "64", "--batch", "2",
+          "atlas", "build", "--model", Tool.model, "--corpus", corpus, "--tokens", "900", "--context", "64", "--batch",
+          "2",
           "--save-every", "0", "--output", folder.appending(path: "atlas.sqlite").path,
         ] + dictionaries
       }, place: place.url
     ) { name, data in
       guard name == "atlas.sqlite", let url = try? place.write(data, as: "copy.sqlite"),
-        let check = try? Tool.run(["atlas", "check", url.path, "--json"]).json(), let digest = check["digest"] as? String,
+        let check = try? Tool.run(["atlas", "check", url.path, "--json"]).json(),
+        let digest = check["digest"] as? String,
         (check["faults"] as? [Any])?.isEmpty == true
       else { return data }
       return Data(digest.utf8)

@@ -38,8 +38,8 @@ extension AtlasBuilder {
       .map { "\(JSONText.quoted($0.key)):\($0.value)" }.joined(separator: ",")
     try db.execute(
       sql: """
-        INSERT INTO dictionary(id, name, path, kind, reads, writes, width, d_in, d_out, weights_sha256, statistics, card,
-          prefixes, first_feature, features) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'measured', ?, ?, ?, ?)
+        INSERT INTO dictionary(id, name, path, kind, reads, writes, width, d_in, d_out, weights_sha256, statistics,
+          card, prefixes, first_feature, features) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'measured', ?, ?, ?, ?)
         """,
       arguments: [
         index, dictionary.name, dictionary.url.relativePath, shape.kind.rawValue, list(shape.reads),
@@ -47,7 +47,12 @@ extension AtlasBuilder {
         prefixes.map { "\($0)" }, firstFeatures[index], shape.totalWidth,
       ])
     let statement = try db.cachedStatement(
-      sql: "INSERT INTO feature(id, dictionary_id, read, idx, count, sequences, rate, prefix) VALUES (?, ?, ?, ?, 0, 0, 0, ?)")
+      sql:
+        """
+        INSERT INTO feature(id, dictionary_id, read, idx, count, sequences, rate, prefix)
+        VALUES (?, ?, ?, ?, 0, 0, 0, ?)
+        """
+    )
     for feature in 0..<shape.totalWidth {
       let place = feature % shape.width
       try statement.execute(arguments: [

@@ -2,8 +2,8 @@ public import Activations
 import Checkpoints
 public import Dictionaries
 public import Foundation
-public import Gemma
 import GRDB
+public import Gemma
 import Sites
 public import Tokenization
 
@@ -26,8 +26,8 @@ public struct BuildProgress: Equatable, Sendable {
   public let total: Int
 }
 
-/// Builds an atlas: one pass of the model over a corpus, in which every feature of any number of dictionaries is watched at
-/// once, in memory that does not grow with the text.
+/// Builds an atlas: one pass of the model over a corpus, in which every feature of any number of dictionaries is
+/// watched at once, in memory that does not grow with the text.
 ///
 /// ```swift
 /// let builder = try AtlasBuilder(
@@ -36,8 +36,8 @@ public struct BuildProgress: Equatable, Sendable {
 /// try builder.build()
 /// ```
 ///
-/// What was stopped, by whatever, is taken up where it stands by building again with the same arguments, and ends in the
-/// same atlas. Until then `NAME-build/` holds it, and there is no file `NAME`.
+/// What was stopped, by whatever, is taken up where it stands by building again with the same arguments, and ends in
+/// the same atlas. Until then `NAME-build/` holds it, and there is no file `NAME`.
 public final class AtlasBuilder {
   let model: GemmaModel
   let identity: AtlasModel
@@ -67,6 +67,13 @@ public final class AtlasBuilder {
     dictionaries: [SparseDictionary], options: AtlasOptions, at url: URL, check: @escaping CancellationCheck = {}
   ) throws {
     try options.validate()
+    let plan = BuildPlan(dictionaries, model: model, options: options)
+    guard plan.bytes <= plan.available else {
+      throw AtlasError.option(
+        name: "dictionaries",
+        reason: "their \(plan.features) features need up to \(plan.bytes >> 20) MB of memory, this machine has "
+          + "\(plan.available >> 20) MB; build atlases of fewer dictionaries")
+    }
     guard !dictionaries.isEmpty, Set(dictionaries.map(\.name)).count == dictionaries.count else {
       throw AtlasError.option(name: "dictionaries", reason: "expected one or several of different names")
     }
@@ -84,7 +91,7 @@ public final class AtlasBuilder {
     self.options = options
     self.check = check
     files = AtlasFiles(url)
-    plan = BuildPlan(dictionaries, model: model, options: options)
+    self.plan = plan
     hashes = try dictionaries.map { try WeightHash.sha256(of: $0.weightFiles) { _ in try check() } }
     fingerprint = try BuildFingerprint(
       model: identity, tokenizer: tokenizer, corpus: corpus, dictionaries: dictionaries, hashes: hashes,
@@ -112,6 +119,7 @@ public final class AtlasBuilder {
     try makeFolder()
     try withLock {
       AtomicFile.removeLeftovers(in: files.folder)
+      try files.begin(describe)
       let pool = try files.openForBuilding()
       try AtlasFiles.named(files.working) {
         var build = try RunningBuild(self, pool: pool)

@@ -6,10 +6,10 @@ import Tensors
 /// Direct feature attribution of attention features: how much each source token adds to a feature's pre-activation at a
 /// token, with the attention pattern taken as it is.
 ///
-/// With A the pattern, v the values and w the feature's encoder column, source s adds
-/// `Σ_h A[h, t, s] · (v[s, kv(h)] · w[h·d ..< (h+1)·d])` at token t; over all s these add up to the pre-activation less its
-/// bias (Kissane, Krzyzanowski, Bloom, Conmy & Nanda 2024, "Interpreting attention layer outputs with sparse autoencoders",
-/// section 3).
+/// With A the pattern, v the values and w the feature's encoder column, source s adds `Σ_h A[h, t, s] · (v[s, kv(h)] ·
+/// w[h·d ..< (h+1)·d])` at token t; over all s these add up to the pre-activation less its bias (Kissane,
+/// Krzyzanowski, Bloom, Conmy & Nanda 2024, "Interpreting attention layer outputs with sparse autoencoders", section
+/// 3).
 struct AttentionContributions {
   let dictionary: SparseDictionary
   let model: GemmaModel

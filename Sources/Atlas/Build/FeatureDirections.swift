@@ -25,9 +25,9 @@ struct FeatureDirections {
   }
 
   /// What features `range` add to the residual stream per unit of activation, [range.count, model width]: of what is
-  /// written once, the decoder row; of a cross-layer transcoder the sum over its writes, which the stream adds up; of a
-  /// crosscoder the row of the last write, each being a whole stream. At `attn_out` through W_O and the gain of the norm
-  /// behind it.
+  /// written once, the decoder row; of a cross-layer transcoder the sum over its writes, which the stream adds up; of
+  /// a crosscoder the row of the last write, each being a whole stream. At `attn_out` through W_O and the gain of the
+  /// norm behind it.
   /// - Throws: `DictionaryError`, `GemmaError`, `TensorError`.
   func residualDirections(_ range: Range<Int>) throws -> Tensor {
     let last = shape.writes.count - 1

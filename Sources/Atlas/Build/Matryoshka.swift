@@ -2,7 +2,8 @@ import Checkpoints
 import Dictionaries
 import Foundation
 
-/// The nested parts that a dictionary was trained to work with alone, where the `training.json` beside its weights tells.
+/// The nested parts that a dictionary was trained to work with alone, where the `training.json` beside its weights
+/// tells.
 enum Matryoshka {
   /// Ascending; the last is the width. Nil where nothing is known, or there is but one part.
   static func prefixes(of dictionary: SparseDictionary) -> [Int]? {

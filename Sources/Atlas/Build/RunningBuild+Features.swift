@@ -1,8 +1,8 @@
 import Activations
 import Dictionaries
 import Foundation
-import Gemma
 import GRDB
+import Gemma
 import Sites
 import Tensors
 import Tokenization
@@ -44,9 +44,9 @@ extension RunningBuild {
 
   /// The logit table of each of `features`, and the effects of its examples.
   ///
-  /// A feature's direct effect on the logits is `W_U (r ∘ g)` per unit of activation, before the division by the final norm's
-  /// denominator: r the feature's direction in the residual stream and g = 1 + w the final norm's gain. As the norm of one
-  /// vector is the vector times g over its own √(mean(r²) + ε), this is `unembed(r)` times that root.
+  /// A feature's direct effect on the logits is `W_U (r ∘ g)` per unit of activation, before the division by the final
+  /// norm's denominator: r the feature's direction in the residual stream and g = 1 + w the final norm's gain. As the
+  /// norm of one vector is the vector times g over its own √(mean(r²) + ε), this is `unembed(r)` times that root.
   private func logitTables(_ index: Int, _ features: [Int]) throws -> [Int: Logits] {
     guard let first = features.first, let last = features.last else { return [:] }
     let model = builder.model
@@ -67,8 +67,8 @@ extension RunningBuild {
     return found
   }
 
-  /// The effect of a feature at each active token of a window on the logit of the token that came next, norms held as they
-  /// were: activation · logits[next] / σ, for attention also over the denominator of the norm after attention.
+  /// The effect of a feature at each active token of a window on the logit of the token that came next, norms held as
+  /// they were: activation · logits[next] / σ, for attention also over the denominator of the norm after attention.
   private func effects(of example: KeptExample, _ logits: [Float], attention: Int?) throws -> [Float?] {
     let sequence = try store.read(Int(example.sequence))
     return example.active.map { token in

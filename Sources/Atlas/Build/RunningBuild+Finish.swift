@@ -1,8 +1,8 @@
 import Activations
 import Dictionaries
 import Foundation
-import Gemma
 import GRDB
+import Gemma
 import Tensors
 import Tokenization
 
@@ -27,7 +27,10 @@ extension RunningBuild {
   }
 
   /// `neighbour.kind`.
-  enum NeighbourKind: Int { case decoder = 0, coactive, elsewhere }
+  enum NeighbourKind: Int {
+    case decoder = 0
+    case coactive, elsewhere
+  }
 
   /// Writes the neighbours of a feature: numbers in the database, values, tokens.
   func write(

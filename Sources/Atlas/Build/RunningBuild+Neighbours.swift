@@ -1,7 +1,7 @@
 import Dictionaries
 import Foundation
-import Gemma
 import GRDB
+import Gemma
 import Tensors
 
 extension RunningBuild {

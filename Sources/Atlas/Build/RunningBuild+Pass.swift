@@ -1,8 +1,8 @@
 import Activations
 import Dictionaries
 import Foundation
-import Gemma
 import GRDB
+import Gemma
 import Sites
 import Tensors
 import Tokenization

@@ -32,11 +32,6 @@ struct RunningBuild {
     store = try SequenceStore(
       builder.files.sequences, context: builder.options.context, scaleCount: 1 + builder.attentionLayers.count)
     isComplete = found.state == "complete"
-    guard found.fingerprint != nil else {
-      state = BuildState(builder.dictionaries, options: builder.options)
-      try pool.write { try builder.describe($0) }
-      return
-    }
     try builder.compare(with: found.fingerprint)
     guard let build = found.build else {
       state = BuildState(builder.dictionaries, options: builder.options)

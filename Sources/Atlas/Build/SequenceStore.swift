@@ -1,8 +1,8 @@
 import Checkpoints
 import Foundation
 
-/// The tokens of every sequence of a build, with the norms' denominators at each: records of one size in a file, so that
-/// any is found, and none is held.
+/// The tokens of every sequence of a build, with the norms' denominators at each: records of one size in a file, so
+/// that any is found, and none is held.
 final class SequenceStore {
   struct Sequence: Equatable {
     let tokens: [Int32]

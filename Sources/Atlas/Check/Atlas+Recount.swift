@@ -1,7 +1,7 @@
 public import Dictionaries
 import Foundation
-public import Gemma
 import GRDB
+public import Gemma
 import Sites
 import Tensors
 

@@ -78,7 +78,9 @@ extension Atlas {
         fault("quantiles", "\(key): its quantiles do not ascend")
       }
     }
-    if seen != dictionary.features { found.faults.append("\(dictionary.name): \(seen) of \(dictionary.features) features") }
+    if seen != dictionary.features {
+      found.faults.append("\(dictionary.name): \(seen) of \(dictionary.features) features")
+    }
     for (kind, count) in counts.sorted(by: { $0.key < $1.key }) where count > AtlasCheck.mostTold {
       found.faults.append("… and \(count - AtlasCheck.mostTold) more such faults (\(kind)) in \(dictionary.name)")
     }

@@ -3,8 +3,8 @@ import Foundation
 import GRDB
 
 extension Atlas {
-  /// SHA-256 of everything the atlas holds but the times at which it was made, and its text index: equal for two builds of
-  /// the same thing, whatever happened on the way.
+  /// SHA-256 of everything the atlas holds but the times at which it was made, and its text index: equal for two
+  /// builds of the same thing, whatever happened on the way.
   /// - Throws: `AtlasError.file`, and what `check` throws.
   public func digest(check: () throws -> Void = {}) throws -> String {
     try read { db in

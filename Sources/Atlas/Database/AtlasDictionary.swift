@@ -44,7 +44,11 @@ public struct AtlasDictionary: Equatable, Sendable {
       throw AtlasError.file(path: "dictionary '\(name)'", reason: "\(features) features of \(reads.count) × \(width)")
     }
     func tree(_ text: String?) -> JSONTree? { text.flatMap { try? JSONTree(Array($0.utf8)) } }
-    if case .object(let card)? = tree(row["card"]), case .number(let l0)? = card["l0"] { cardL0 = l0 } else { cardL0 = nil }
+    if case .object(let card)? = tree(row["card"]), case .number(let l0)? = card["l0"] {
+      cardL0 = l0
+    } else {
+      cardL0 = nil
+    }
     if case .array(let list)? = tree(row["prefixes"]) { prefixes = list.compactMap(\.integer) } else { prefixes = nil }
   }
 

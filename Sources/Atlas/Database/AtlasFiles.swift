@@ -2,8 +2,8 @@ import Checkpoints
 import Foundation
 import GRDB
 
-/// Where an atlas and what belongs to its building lie: `NAME` is there only when it is whole; until then everything is in
-/// `NAME-build`.
+/// Where an atlas and what belongs to its building lie: `NAME` is there only when it is whole; until then everything
+/// is in `NAME-build`.
 struct AtlasFiles {
   /// The finished atlas.
   let url: URL
@@ -19,6 +19,23 @@ struct AtlasFiles {
   var isFinished: Bool { FileManager.default.fileExists(atPath: url.path) }
   var isBegun: Bool { FileManager.default.fileExists(atPath: working.path) }
 
+  /// Makes the database with what `describe` writes, unless it is there: readers never meet one without tables.
+  /// - Throws: `AtlasError.file`, and what `describe` throws.
+  func begin(_ describe: (Database) throws -> Void) throws {
+    if isBegun { return }
+    let new = folder.appending(path: "new.sqlite")
+    for name in ["", "-journal", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: new.path + name) }
+    try Self.named(working) {
+      let queue = try DatabaseQueue(path: new.path)
+      try Schema.migrator.migrate(queue)
+      try queue.write(describe)
+      try queue.close()
+    }
+    guard rename(new.path, working.path) == 0 else {
+      throw AtlasError.file(path: working.path, reason: String(cString: strerror(errno)))
+    }
+  }
+
   /// Opens the database that is being filled; readers may be at it all the time.
   /// - Throws: `AtlasError.file`.
   func openForBuilding() throws -> DatabasePool {
@@ -31,9 +48,7 @@ struct AtlasFiles {
         // Rows are rewritten while it is built; nothing in them is secret.
         try db.execute(sql: "PRAGMA secure_delete = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536")
       }
-      let pool = try DatabasePool(path: working.path, configuration: configuration)
-      try Schema.migrator.migrate(pool)
-      return pool
+      return try DatabasePool(path: working.path, configuration: configuration)
     }
   }
 

@@ -28,9 +28,9 @@ enum Blob {
   }
 }
 
-/// The activations of an example's window: for each token at which the feature is on its offset from the window's start
-/// (u8), its activation and its effect on the logit of the token that came next (f32 each; the effect is NaN where there is
-/// none).
+/// The activations of an example's window: for each token at which the feature is on its offset from the window's
+/// start (u8), its activation and its effect on the logit of the token that came next (f32 each; the effect is NaN
+/// where there is none).
 enum ActiveBlob {
   static func encode(_ active: [(offset: UInt8, activation: Float, effect: Float?)]) -> Data {
     var data = Data(capacity: active.count * 9)
@@ -59,8 +59,8 @@ enum ActiveBlob {
   }
 }
 
-/// What each source token adds to an attention feature: f32 for each token of the window, for the sequence's first token
-/// and for all others together, then at most three of these as position (i32) and value (f32).
+/// What each source token adds to an attention feature: f32 for each token of the window, for the sequence's first
+/// token and for all others together, then at most three of these as position (i32) and value (f32).
 enum SourcesBlob {
   static func encode(_ sources: KeptExample.Sources) -> Data {
     var data = Blob.of(sources.window + [sources.begin, sources.elsewhere])

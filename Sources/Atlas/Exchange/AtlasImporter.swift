@@ -1,14 +1,14 @@
 import Checkpoints
 public import Dictionaries
 public import Foundation
-public import Gemma
 import GRDB
+public import Gemma
 import Sites
 import Tensors
 public import Tokenization
 
-/// Makes an atlas of what others have published of a dictionary: rates, largest examples and logit tables, without a pass of
-/// the model. Counts, quantiles and samples of smaller activations are not in such files and stay unknown.
+/// Makes an atlas of what others have published of a dictionary: rates, largest examples and logit tables, without a
+/// pass of the model. Counts, quantiles and samples of smaller activations are not in such files and stay unknown.
 public struct AtlasImporter {
   private let examples: PublishedExamples
   private let dictionary: SparseDictionary
@@ -52,8 +52,9 @@ public struct AtlasImporter {
     guard convention.fits else {
       throw AtlasError.file(
         path: source.path,
-        reason: "its top_tokens are not those that '\(dictionary.name)' raises in this model (\(Int(convention.gain * 100)) % "
-          + "agree): another model, dictionary or tokenizer")
+        reason:
+          "its top_tokens are not those that '\(dictionary.name)' raises in this model "
+          + "(\(Int(convention.gain * 100)) % agree): another model, dictionary or tokenizer")
     }
   }
 
@@ -68,10 +69,10 @@ public struct AtlasImporter {
     // Nothing of an import that was stopped is of use.
     defer { try? FileManager.default.removeItem(at: files.folder) }
     let hash = try WeightHash.sha256(of: dictionary.weightFiles) { _ in try check() }
+    try files.begin { try describe($0, hash: hash) }
     let pool = try files.openForBuilding()
     try AtlasFiles.named(files.working) {
       try pool.write { db in
-        try describe(db, hash: hash)
         try writeFeatures(db, check)
         try db.execute(sql: Schema.indexes)
       }
@@ -155,7 +156,8 @@ public struct AtlasImporter {
     let example = KeptExample(
       activation: entry.activation, sequence: Int32(entry.sequence), position: Int32(entry.position),
       start: Int32(start), length: Int32(end - start),
-      active: inside.map { KeptExample.Active(offset: UInt8(clamping: $0.position - start), activation: $0.activation) })
+      active: inside.map { KeptExample.Active(offset: UInt8(clamping: $0.position - start), activation: $0.activation) }
+    )
     return (example, inside.map { $0.position + 1 < tokens.count ? $0.effect : nil })
   }
 }

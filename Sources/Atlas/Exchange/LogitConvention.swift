@@ -3,7 +3,8 @@ import Tensors
 
 /// What a file's tables of raised and lowered tokens were made with: nothing says it, so both ways are tried.
 struct LogitConvention: Equatable {
-  /// Share of the stored ten most raised tokens that are among ours with the final norm's gain (1 + w) on the direction.
+  /// Share of the stored ten most raised tokens that are among ours with the final norm's gain (1 + w) on the
+  /// direction.
   let gain: Double
   /// The same without it.
   let raw: Double

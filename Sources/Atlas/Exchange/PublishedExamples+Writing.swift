@@ -1,11 +1,11 @@
 import Checkpoints
-import Foundation
+public import Foundation
 import GRDB
 import Tensors
 
 extension Atlas {
-  /// Writes the examples of a dictionary as Gemma Scope 2's `examples.safetensors`: every firing of every window that the atlas
-  /// holds, at most `PublishedExamples.mostEntries` a feature, with the sequences they are in.
+  /// Writes the examples of a dictionary as Gemma Scope 2's `examples.safetensors`: every firing of every window that
+  /// the atlas holds, at most `PublishedExamples.mostEntries` a feature, with the sequences they are in.
   /// - Throws: `AtlasError.dictionary`, `.option` for a dictionary of several layers, which have no such file;
   ///   `CheckpointError` for a disk that cannot be written, and what `check` throws.
   public func writeExamples(of name: String, to url: URL, check: () throws -> Void = {}) throws {
@@ -34,7 +34,8 @@ extension Atlas {
         .init("positions", shape: [features, entries], dtype: .i32),
         .init("logit_effects", shape: [features, entries], dtype: .f32),
         .init("feature_frequencies", shape: [features], dtype: .f64),
-        .init("top_tokens", shape: [features, 10], dtype: .i32), .init("top_logits", shape: [features, 10], dtype: .f32),
+        .init("top_tokens", shape: [features, 10], dtype: .i32),
+        .init("top_logits", shape: [features, 10], dtype: .f32),
         .init("bottom_tokens", shape: [features, 10], dtype: .i32),
         .init("bottom_logits", shape: [features, 10], dtype: .f32),
       ])
@@ -47,14 +48,16 @@ extension Atlas {
         let blob = try Data.fetchOne(db, sql: "SELECT tokens FROM sequence WHERE id = ?", arguments: [id]) ?? Data()
         let tokens = try Blob.integers(blob, Int32.self, "sequence.tokens")
         // What is missing of a shorter sequence is <pad>.
-        try write(Blob.of(tokens.prefix(context) + [Int32](repeating: 0, count: max(0, context - tokens.count))), "tokens", row: row)
+        try write(
+          Blob.of(tokens.prefix(context) + [Int32](repeating: 0, count: max(0, context - tokens.count))), "tokens",
+          row: row)
       }
       var rows: [Int: Int] = [:]
       for (row, id) in ids.enumerated() { rows[id] = row }
       for feature in 0..<features {
         try check()
         let id = dictionary.firstFeature + feature
-        let list = try entries(of: id, rows: rows, db)
+        let list = try self.entries(of: id, rows: rows, db)
         func padded<Number: FixedWidthInteger>(_ numbers: [Number]) -> Data {
           Blob.of(numbers + [Number](repeating: 0, count: entries - numbers.count))
         }
@@ -65,7 +68,9 @@ extension Atlas {
         let rate = try Double.fetchOne(db, sql: "SELECT rate FROM feature WHERE id = ?", arguments: [id]) ?? 0
         try write(Blob.of([rate.bitPattern]), "feature_frequencies", row: feature)
         let table = try Row.fetchOne(db, sql: "SELECT * FROM logits WHERE feature_id = ?", arguments: [id])
-        for (name, column) in zip(PublishedExamples.tables, ["top_tokens", "top_values", "bottom_tokens", "bottom_values"]) {
+        for (name, column) in zip(
+          PublishedExamples.tables, ["top_tokens", "top_values", "bottom_tokens", "bottom_values"])
+        {
           let stored = (table?[column] as Data?) ?? Data()
           try write((stored + Data(count: max(0, 40 - stored.count))).prefix(40), name, row: feature)
         }
@@ -88,7 +93,9 @@ extension Atlas {
           activation: token.activation, sequence: row, position: position, effect: token.effect ?? 0)
       }
     }
-    let sorted = found.values.sorted { ($1.activation, $0.sequence, $0.position) < ($0.activation, $1.sequence, $1.position) }
+    let sorted = found.values.sorted {
+      ($1.activation, $0.sequence, $0.position) < ($0.activation, $1.sequence, $1.position)
+    }
     return Array(sorted.prefix(PublishedExamples.mostEntries))
   }
 }

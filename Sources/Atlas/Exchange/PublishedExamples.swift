@@ -1,14 +1,14 @@
 import Checkpoints
-import Foundation
+public import Foundation
 import Tensors
 
-/// Gemma Scope 2's `examples.safetensors`: for every feature of a dictionary of one layer its largest activations over a corpus,
-/// token by token.
+/// Gemma Scope 2's `examples.safetensors`: for every feature of a dictionary of one layer its largest activations over
+/// a corpus, token by token.
 ///
-/// `tokens` i32 [N, T]; `activations`, `logit_effects` f32, `seq_ids` i64, `positions` i32, all [F, E], a row's entries from the
-/// largest activation down, zeros behind them; `feature_frequencies` f64 [F]; and, where they are there, `top_tokens`,
-/// `bottom_tokens` i32 and `top_logits`, `bottom_logits` f32, all [F, 10]. The file stays mapped: rows are read as they are asked
-/// for.
+/// `tokens` i32 [N, T]; `activations`, `logit_effects` f32, `seq_ids` i64, `positions` i32, all [F, E], a row's
+/// entries from the largest activation down, zeros behind them; `feature_frequencies` f64 [F]; and, where they are
+/// there, `top_tokens`, `bottom_tokens` i32 and `top_logits`, `bottom_logits` f32, all [F, 10]. The file stays mapped:
+/// rows are read as they are asked for.
 public struct PublishedExamples: Sendable {
   /// An entry of a feature's row.
   public struct Entry: Equatable, Sendable {
@@ -104,8 +104,9 @@ public struct PublishedExamples: Sendable {
       guard 0..<self.sequences ~= sequences[i], 0..<context ~= positions[i], activations[i].isFinite else {
         throw AtlasError.file(
           path: file.path,
-          reason: "feature \(feature), entry \(i): \(activations[i]) at sequence \(sequences[i]), position \(positions[i]) of "
-            + "[\(self.sequences), \(context)]")
+          reason:
+            "feature \(feature), entry \(i): \(activations[i]) at sequence \(sequences[i]), position \(positions[i]) "
+            + "of [\(self.sequences), \(context)]")
       }
       return Entry(
         activation: activations[i], sequence: sequences[i], position: positions[i],

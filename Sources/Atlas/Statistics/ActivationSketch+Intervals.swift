@@ -17,8 +17,8 @@ extension ActivationSketch {
   /// Where intervals end: behind these shares of all firings.
   public static let intervalQuantiles = [0.5, 0.75, 0.9, 0.99]
 
-  /// The firings cut at the first edges of buckets at or above ranks 50, 75, 90 and 99 %, from the lowest on; at most five
-  /// intervals, none empty, that hold every firing once.
+  /// The firings cut at the first edges of buckets at or above ranks 50, 75, 90 and 99 %, from the lowest on; at most
+  /// five intervals, none empty, that hold every firing once.
   public var intervals: [Interval] {
     guard let extent else { return [] }
     let edges = Self.intervalQuantiles.compactMap { bucket(atQuantile: $0).map { $0 + 1 } }

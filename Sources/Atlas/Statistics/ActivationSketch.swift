@@ -1,10 +1,10 @@
-/// How often activations of each size came, in buckets of the numbers' own making: those that share the exponent and the
-/// first five bits behind it, so 32 of equal width to an octave.
+/// How often activations of each size came, in buckets of the numbers' own making: those that share the exponent and
+/// the first five bits behind it, so 32 of equal width to an octave.
 ///
-/// Counts are whole numbers: any order of adding, and any merging of parts, gives the same sketch. A quantile is off by at
-/// most 1/64 of itself (for numbers that fp32 holds as normal ones). Compare DDSketch (Masson, Rim & Lee 2019, "DDSketch: a
-/// fast and fully-mergeable quantile sketch with relative-error guarantees", section 2), whose buckets grow by a factor;
-/// here they are found by a shift.
+/// Counts are whole numbers: any order of adding, and any merging of parts, gives the same sketch. A quantile is off
+/// by at most 1/64 of itself (for numbers that fp32 holds as normal ones). Compare DDSketch (Masson, Rim & Lee 2019,
+/// "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees", section 2), whose buckets
+/// grow by a factor; here they are found by a shift.
 public struct ActivationSketch: Equatable, Sendable {
   /// The number of the first bucket held, a multiple of 32.
   private(set) var first = 0

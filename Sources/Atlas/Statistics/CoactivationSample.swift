@@ -1,5 +1,5 @@
-/// Which features were on at a sample of tokens, for dictionaries of many features: those tokens with the smallest hashes,
-/// so that any order of the work gives the same sample.
+/// Which features were on at a sample of tokens, for dictionaries of many features: those tokens with the smallest
+/// hashes, so that any order of the work gives the same sample.
 package struct CoactivationSample: Equatable {
   package struct Token: Equatable {
     package let hash: UInt64

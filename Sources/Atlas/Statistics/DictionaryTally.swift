@@ -1,7 +1,7 @@
 import Tensors
 
-/// The statistics of one dictionary's features over a pass of the model. Feature `read · width + index` is feature `index` of
-/// read `read`.
+/// The statistics of one dictionary's features over a pass of the model. Feature `read · width + index` is feature
+/// `index` of read `read`.
 final class DictionaryTally {
   let name: String
   /// Features of one read.

@@ -1,5 +1,5 @@
-/// A sample of windows of the corpus with every feature that is on in them, for tests that need windows in which a feature
-/// is known to be silent. Each half of the sequences (`split`) has its own.
+/// A sample of windows of the corpus with every feature that is on in them, for tests that need windows in which a
+/// feature is known to be silent. Each half of the sequences (`split`) has its own.
 struct WindowPool: Equatable {
   struct Window: Equatable {
     let hash: UInt64
@@ -31,8 +31,8 @@ struct WindowPool: Equatable {
   /// Which half a sequence belongs to: examples of one half explain, those of the other test.
   static func split(seed: UInt64, sequence: Int) -> Int { Int(AtlasHash.of(seed, 2, sequence) & 1) }
 
-  /// Takes from a batch the windows that belong to the sample: whole ones, one behind the other within each run of tokens
-  /// that count. Their features are added by `add`.
+  /// Takes from a batch the windows that belong to the sample: whole ones, one behind the other within each run of
+  /// tokens that count. Their features are added by `add`.
   mutating func offer(_ batch: BatchRows, dictionaries: [Int]) {
     var row = 0
     while row < batch.count {

@@ -16,7 +16,8 @@ extension GemmaModel {
   /// The attention pattern and the values of one sequence in `layer`.
   /// - Parameter residual: the residual stream that the layer reads (`resid_post` of the layer before, or `embed`), all
   ///   rows of a sequence that begins at position 0, [n, width].
-  /// - Throws: `SiteError` for a layer that the model lacks, `GemmaError.input` for rows of another width, `TensorError`.
+  /// - Throws: `SiteError` for a layer that the model lacks, `GemmaError.input` for rows of another width,
+  ///   `TensorError`.
   public func attentionSources(layer: Int, residual: Tensor) throws -> AttentionSources {
     try shape.validate(.attnOut(layer))
     guard residual.shape.count == 2, residual.shape[1] == configuration.width else {

@@ -6,8 +6,8 @@ extension GemmaModel {
   /// What rows of `site` add to the residual stream: [n, width of the site] → [n, width].
   ///
   /// At `embed`, `mlp_out` and `resid_post` the rows themselves. At `attn_out`, whose rows are concatenated heads,
-  /// `(rows · W_Oᵀ) ∘ g`, with g the gain (1 + w) of the norm after attention; the sum that reaches the stream at a token
-  /// is this divided by `attentionOutputScales` there.
+  /// `(rows · W_Oᵀ) ∘ g`, with g the gain (1 + w) of the norm after attention; the sum that reaches the stream at a
+  /// token is this divided by `attentionOutputScales` there.
   /// - Throws: `GemmaError.input` for `mlp_in`, which is read and not added, and rows of another width; `SiteError`.
   public func residualDirections(of site: Site, _ rows: Tensor) throws -> Tensor {
     try shape.validate(site)
@@ -26,8 +26,8 @@ extension GemmaModel {
     }
   }
 
-  /// √(mean(o²) + ε) of what each row of heads becomes after the output projection, o = heads · W_Oᵀ: the denominator of
-  /// the norm after attention.
+  /// √(mean(o²) + ε) of what each row of heads becomes after the output projection, o = heads · W_Oᵀ: the denominator
+  /// of the norm after attention.
   /// - Parameter heads: activations at `attn_out` of `layer`, [n, heads · head_dim].
   /// - Throws: `SiteError` for a layer that the model lacks, `TensorError`.
   public func attentionOutputScales(layer: Int, heads: Tensor) throws -> [Float] {

@@ -16,7 +16,8 @@ extension AtlasFeatureReport {
     let sequences = feature.sequences.map { "in \(Format.count($0, "sequence"))" }
     let mean = feature.mean.map { "mean \(Format.short($0))" }
     try StandardOutput.line(
-      "on " + [counts, rate, sequences, mean, "maximum \(Format.short(maximum))"].compactMap { $0 }.joined(separator: ", "))
+      "on "
+        + [counts, rate, sequences, mean, "maximum \(Format.short(maximum))"].compactMap { $0 }.joined(separator: ", "))
     if !feature.quantiles.isEmpty {
       let quantiles = feature.quantiles.map { "\(Int(($0.share * 100).rounded())) % \(Format.short(Double($0.value)))" }
       try StandardOutput.line("quantiles  " + quantiles.joined(separator: "   "))
@@ -37,7 +38,9 @@ extension AtlasFeatureReport {
     for (interval, list) in zip(feature.intervals, intervals).reversed() where !list.isEmpty {
       try StandardOutput.line(
         TextStyle.bold.apply(
-          "\n\(Format.short(interval.lower)) to \(Format.short(interval.upper)), \(Format.count(interval.count, "token"))"))
+          "\n\(Format.short(interval.lower)) to \(Format.short(interval.upper)), "
+            + Format.count(interval.count, "token")
+        ))
       for example in list { try show(example) }
     }
   }
@@ -53,7 +56,9 @@ extension AtlasFeatureReport {
       }
       try StandardOutput.line(what + names.joined(separator: "  "))
     }
-    if let prefix = feature.prefix { try StandardOutput.line("nested in  the first \(Format.grouped(prefix)) features") }
+    if let prefix = feature.prefix {
+      try StandardOutput.line("nested in  the first \(Format.grouped(prefix)) features")
+    }
   }
 
   /// Eighths of a line's height, the highest full.
@@ -94,8 +99,11 @@ extension AtlasFeatureReport {
     guard let sources = example.sources else { return }
     let named = zip(example.tokens, sources.window).sorted { abs($0.1) > abs($1.1) }.prefix(3).filter { $0.1 != 0 }
       .map { "\(VisibleText.piece($0.0.piece)) \(Format.short(Double($0.1)))" }
-    let outside = sources.outside.map { "\(VisibleText.piece($0.token.piece))@\($0.position) \(Format.short(Double($0.value)))" }
+    let outside = sources.outside.map {
+      "\(VisibleText.piece($0.token.piece))@\($0.position) \(Format.short(Double($0.value)))"
+    }
     let parts = named + outside + ["<bos> \(Format.short(Double(sources.begin)))"]
-    try StandardOutput.line(String(repeating: " ", count: 17) + TextStyle.dim.apply("from " + parts.joined(separator: "  ")))
+    try StandardOutput.line(
+      String(repeating: " ", count: 17) + TextStyle.dim.apply("from " + parts.joined(separator: "  ")))
   }
 }

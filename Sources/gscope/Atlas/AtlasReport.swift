@@ -14,9 +14,10 @@ struct AtlasReport {
   }
 
   var json: JSONValue {
-    .document([("state", Self.state(atlas))]
-      + meta.map { key, value in (key, Int(value).map { .integer($0) } ?? .string(value)) }
-      + [("dictionaries", .array(atlas.dictionaries.map(Self.json)))])
+    .document(
+      [("state", Self.state(atlas))]
+        + meta.map { key, value in (key, Int(value).map { .integer($0) } ?? .string(value)) }
+        + [("dictionaries", .array(atlas.dictionaries.map(Self.json)))])
   }
 
   static func state(_ atlas: Atlas) -> JSONValue { atlas.state == .complete ? "complete" : "building" }

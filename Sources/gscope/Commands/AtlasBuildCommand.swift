@@ -10,9 +10,9 @@ struct AtlasBuildCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "build", abstract: "Run a corpus through the model once and write down what every feature did.",
     discussion: """
-      Of a suite's folder all dictionaries are taken, or those that --at, --width, --l0 and --affine allow. Run the same \
-      command again to go on with a build that was stopped; until it is finished, what is there lies in FILE-build, and \
-      'gscope atlas show --partial' reads it.
+      Of a suite's folder all dictionaries are taken, or those that --at, --width, --l0 and --affine allow. Run the \
+      same command again to go on with a build that was stopped; until it is finished, what is there lies in \
+      FILE-build, and 'gscope atlas show --partial' reads it.
 
       Example: gscope atlas build --dictionary suites/gemma-3-270m --at resid_post.9 \
       --corpus .cache/corpus/train.jsonl.gz --tokens 100000 --output atlas.sqlite
@@ -73,8 +73,9 @@ struct AtlasBuildCommand: ParsableCommand {
       opened.model, AtlasModel(name: opened.name, sha256: try opened.weightHash()), tokenizer: tokenizer,
       corpus: texts, dictionaries: items, options: options, at: url, check: Interruption.check)
     let plan = builder.plan
+    let what = items.count == 1 ? "a dictionary" : "\(items.count) dictionaries"
     Diagnostics.message(
-      "\(Format.count(plan.features, "feature")) of \(items.count == 1 ? "a dictionary" : "\(items.count) dictionaries"), "
+      "\(Format.count(plan.features, "feature")) of \(what), "
         + "at most \(Format.bytes(plan.bytes)) of memory besides the model's")
     if overwrite { try AtlasBuilder.remove(url) }
     let view = AtlasProgress()

@@ -9,8 +9,8 @@ struct AtlasCheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check", abstract: "Check that an atlas is whole and agrees with itself, and with the model.",
     discussion: """
-      --recount runs the model again over sequences that the atlas holds and compares the activations of their examples; \
-      dictionaries are opened from where they were, or from --dictionary.
+      --recount runs the model again over sequences that the atlas holds and compares the activations of their \
+      examples; dictionaries are opened from where they were, or from --dictionary.
 
       Example: gscope atlas check atlas.sqlite --recount 2000
       """)
@@ -42,8 +42,8 @@ struct AtlasCheckCommand: ParsableCommand {
       for remark in found.remarks { try StandardOutput.line(TextStyle.warning.apply("note: ") + remark) }
       if let again {
         try StandardOutput.line(
-          "\(Format.count(again.examples, "example")) made again over \(Format.count(again.tokens, "token")); the largest "
-            + "relative difference is \(Format.short(again.worst * 1e6)) millionths")
+          "\(Format.count(again.examples, "example")) made again over \(Format.count(again.tokens, "token")); the "
+            + "largest relative difference is \(Format.short(again.worst * 1e6)) millionths")
       }
       try StandardOutput.line("\(Format.count(found.features, "feature")), digest \(digest)")
     }

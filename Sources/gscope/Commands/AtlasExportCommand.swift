@@ -23,7 +23,8 @@ struct AtlasExportCommand: ParsableCommand {
   var to: Format
 
   @Option(
-    name: .shortAndLong, help: ArgumentHelp("Its name in the atlas; not needed where there is but one.", valueName: "name"))
+    name: .shortAndLong,
+    help: ArgumentHelp("Its name in the atlas; not needed where there is but one.", valueName: "name"))
   var dictionary: String?
 
   @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "file"), completion: .file())

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Atlas
+import Dictionaries
 import Foundation
 
 /// `gscope atlas import`
@@ -7,8 +8,8 @@ struct AtlasImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import", abstract: "Make an atlas of a published examples.safetensors, without running the model.",
     discussion: """
-      Rates, largest examples and logit tables are taken over; counts, quantiles and smaller examples are not in such files. \
-      Before that, the tables are compared with what the dictionary raises in this model.
+      Rates, largest examples and logit tables are taken over; counts, quantiles and smaller examples are not in such \
+      files. Before that, the tables are compared with what the dictionary raises in this model.
 
       Example: gscope atlas import scope/examples.safetensors --dictionary scope --output atlas.sqlite
       """)
@@ -32,7 +33,9 @@ struct AtlasImportCommand: ParsableCommand {
     let opened = try model.open()
     let tokenizer = try opened.tokenizer.required()
     let items = try dictionaries.open(for: opened)
-    guard let item = items.first else { throw CommandError.usage("Give the one --dictionary that the examples are of.") }
+    guard let item = items.first else {
+      throw CommandError.usage("Give the one --dictionary that the examples are of.")
+    }
     let url = URL(filePath: output)
     let importer = try AtlasImporter(
       URL(filePath: examples), dictionary: item.dictionary, model: opened.model,
