@@ -70,7 +70,8 @@ import Tokenization
       let copy = tiny.url("\(name).sqlite")
       try importer(file, name).write(to: copy)
       let imported = try Atlas(contentsOf: copy)
-      #expect(try imported.check().faults.isEmpty, "\(try imported.check().faults)")
+      let check = try imported.check()
+      #expect(check.faults.isEmpty, "\(check.faults)")
       #expect(try imported.meta("import_conventions")?.contains("\"logits\":\"gain\"") == true)
       let width = try #require(tiny.dictionaries.first { $0.name == name }).shape.width
       for feature in 0..<width {

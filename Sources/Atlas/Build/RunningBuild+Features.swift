@@ -8,6 +8,9 @@ import Tensors
 import Tokenization
 
 extension RunningBuild {
+  /// Features whose logits are formed together: few enough that these are a small part of the memory in use.
+  private var block: Int { min(builder.model.rowsUnembeddedAtOnce, 48) }
+
   /// Writes the final rows of all features: statistics, intervals, examples with their effects, logit tables.
   func writeFeatures(_ report: (BuildProgress) throws -> Void) throws {
     let total = builder.plan.features
@@ -17,7 +20,7 @@ extension RunningBuild {
       while next < tally.features.count {
         try builder.check()
         try report(BuildProgress(stage: .features, done: builder.firstFeatures[index] + next, total: total))
-        let block = next..<min(next + builder.model.rowsUnembeddedAtOnce, tally.features.count)
+        let block = next..<min(next + self.block, tally.features.count)
         let live = block.filter { tally.features[$0].count > 0 }
         let tables = try logitTables(index, live)
         try commit(step, block.upperBound) { try write(tally, index, block, tables, $0) }
