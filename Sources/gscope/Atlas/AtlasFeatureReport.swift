@@ -21,7 +21,8 @@ struct AtlasFeatureReport {
     }
     let ranges = zip(feature.intervals, intervals).map { interval, examples -> JSONValue in
       [
-        "lower": .double(interval.lower), "upper": .double(interval.upper), "count": .integer(interval.count),
+        "lower": .float(Float(interval.lower)), "upper": .float(Float(interval.upper)),
+        "count": .integer(interval.count),
         "examples": .array(examples.map(json)),
       ]
     }
@@ -30,7 +31,7 @@ struct AtlasFeatureReport {
         ("dictionary_kind", .string(feature.dictionary.kind)),
         ("site", .string(AtlasReport.sites(feature.dictionary.reads))), ("count", .optional(feature.count)),
         ("sequences", .optional(feature.sequences)), ("rate", .double(feature.rate)), ("mean", .optional(feature.mean)),
-        ("max", .optional(feature.maximum)),
+        ("max", .optional(feature.maximum.map { Float($0) })),
         (
           "max_place",
           feature.place.map { ["sequence": .integer($0.sequence), "position": .integer($0.position)] } ?? .null
@@ -86,7 +87,7 @@ struct AtlasFeatureReport {
     }
     var members: [(key: String, value: JSONValue)] = [
       ("sequence", .integer(example.sequence)), ("position", .integer(example.position)),
-      ("activation", .double(example.activation)), ("effect", .optional(example.effect)),
+      ("activation", .float(Float(example.activation))), ("effect", .optional(example.effect.map { Float($0) })),
       ("start", .integer(example.start)), ("tokens", .array(tokens)),
       ("activations", .array(example.activations.map { .float($0) })),
       ("effects", .array(example.effects.map { .optional($0) })),
