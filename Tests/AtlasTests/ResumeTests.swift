@@ -1,6 +1,7 @@
 import Atlas
 import Checkpoints
 import Foundation
+import GRDB
 import Synchronization
 import Tensors
 import TestSupport
@@ -190,5 +191,10 @@ import Testing
     let empty = try tiny.directory.write([], as: "empty.sqlite")
     #expect(throws: AtlasError.self) { _ = try Atlas(contentsOf: empty) }
     #expect(throws: AtlasError.self) { _ = try Atlas(contentsOf: tiny.url("missing.sqlite")) }
+    // A database that says it is an atlas, with other tables.
+    let queue = try DatabaseQueue(path: atlas.url.path)
+    try queue.write { try $0.execute(sql: "DROP TABLE neighbour; CREATE TABLE neighbour(feature_id TEXT)") }
+    try queue.close()
+    #expect(throws: AtlasError.self) { _ = try Atlas(contentsOf: atlas.url) }
   }
 }

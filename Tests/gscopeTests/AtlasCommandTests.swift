@@ -97,15 +97,15 @@ import Testing
           "2",
           "--save-every", "0", "--output", folder.appending(path: "atlas.sqlite").path,
         ] + dictionaries
-      }, place: place.url
-    ) { name, data in
-      guard name == "atlas.sqlite", let url = try? place.write(data, as: "copy.sqlite"),
-        let check = try? Tool.run(["atlas", "check", url.path, "--json"]).json(),
-        let digest = check["digest"] as? String,
-        (check["faults"] as? [Any])?.isEmpty == true
-      else { return data }
-      return Data(digest.utf8)
-    }
+      }, place: place.url,
+      contents: { name, data in
+        guard name == "atlas.sqlite", let url = try? place.write(data, as: "copy.sqlite"),
+          let check = try? Tool.run(["atlas", "check", url.path, "--json"]).json(),
+          let digest = check["digest"] as? String,
+          (check["faults"] as? [Any])?.isEmpty == true
+        else { return data }
+        return Data(digest.utf8)
+      })
     let sights = [
       "atlas.sqlite-build/state-1.bin", "atlas.sqlite-build/.partial-*", "atlas.sqlite-build/finished.sqlite",
       "atlas.sqlite",

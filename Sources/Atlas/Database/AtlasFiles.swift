@@ -81,6 +81,11 @@ struct AtlasFiles {
           path: url.path, reason: "has schema \(found.version ?? 0), this program reads up to \(Schema.version)")
       }
       guard found.isWhole else { throw AtlasError.file(path: url.path, reason: "lacks tables of schema 1") }
+      // Rows are read by the names and types of their columns, so these must be what they are called.
+      let (tables, expected) = (try queue.read(Schema.tables), try Schema.expected())
+      for (name, definition) in expected where tables[name] != definition {
+        throw AtlasError.file(path: url.path, reason: "its table '\(name)' is not that of schema \(Schema.version)")
+      }
       return queue
     }
   }

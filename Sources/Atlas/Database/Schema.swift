@@ -17,6 +17,21 @@ enum Schema {
     return migrator
   }
 
+  /// The definitions of a database's tables, by name.
+  static func tables(_ db: Database) throws -> [String: String] {
+    let rows = try Row.fetchAll(
+      db,
+      sql: "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND sql IS NOT NULL")
+    return Dictionary(rows.map { ($0["name"] as String, $0["sql"] as String) }) { first, _ in first }
+  }
+
+  /// The definitions of this version's tables.
+  static func expected() throws -> [String: String] {
+    let queue = try DatabaseQueue()
+    try migrator.migrate(queue)
+    return try queue.read(tables)
+  }
+
   private static let statistics = """
     CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE build(
