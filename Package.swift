@@ -20,6 +20,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 // A target imports only those above it.
 var targets: [Target] = [
@@ -40,11 +41,13 @@ var targets: [Target] = [
     ["Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives", "Plots"]),
   library(
     "Evaluation", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations"]),
+  library(
+    "Atlas", ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", grdb]),
   .executableTarget(
     name: "gscope",
     dependencies: [
       "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Collectives",
-      "Plots", "Training", "Evaluation", argumentParser, logging,
+      "Plots", "Training", "Evaluation", "Atlas", argumentParser, logging,
     ],
     swiftSettings: swiftSettings),
   .executableTarget(
@@ -80,6 +83,9 @@ var targets: [Target] = [
     [
       "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Evaluation",
     ]),
+  tests(
+    "AtlasTests",
+    ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Activations", "Atlas", grdb]),
   tests("gscopeTests", ["gscope", "Tensors", "Checkpoints", "Sites", "Dictionaries", "Gemma", "Evaluation"]),
 ]
 
@@ -110,10 +116,13 @@ let package = Package(
         "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Collectives", "Activations",
         "Plots", "Training", "Evaluation",
       ]),
+    // Apart, because it needs the system's SQLite.
+    .library(name: "GemmaScopeAtlas", targets: ["Atlas"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: targets
 )

@@ -98,6 +98,9 @@ public final class SparseDictionary: Sendable {
   /// The L0 it was trained for (summed over layers), or measured to have in Gemma Scope 1's path.
   public var targetL0: Double? { configuration.targetL0 ?? l0Label.flatMap(Double.init) }
 
+  /// The files that hold the weights, one for each read; not the configuration.
+  package var weightFiles: [URL] { layers.map { URL(filePath: $0.path) } }
+
   /// - Throws: `DictionaryError.outOfRange`.
   func checkRead(_ read: Int) throws {
     guard layers.indices ~= read else {

@@ -20,7 +20,8 @@ struct Gscope: ParsableCommand {
     subcommands: [
       InfoCommand.self, VerifyCommand.self, ConvertCommand.self, TokenizeCommand.self, LogitsCommand.self,
       LensCommand.self, ActivationsCommand.self, HarvestCommand.self, FeaturesCommand.self, GenerateCommand.self,
-      InterveneCommand.self, TrainCommand.self, SuiteCommand.self, EvaluateCommand.self, PlanCommand.self,
+      InterveneCommand.self, TrainCommand.self, SuiteCommand.self, EvaluateCommand.self, AtlasCommand.self,
+      PlanCommand.self,
       DoctorCommand.self,
     ])
 

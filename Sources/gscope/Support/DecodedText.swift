@@ -6,10 +6,15 @@ enum DecodedText {
   /// without gaps. Where the tokens' bytes are not UTF-8 the text has U+FFFD, which belongs to the first token with a
   /// part in it.
   static func ranges(of ids: [Int32], tokenizer: GemmaTokenizer) -> [Range<Int>] {
-    var bytes: [UInt8] = []
     // An id without a piece, such as a padding row of the embedding, stands for no text.
-    let ends = ids.map { id in
-      bytes += (try? tokenizer.decodeBytes([id])) ?? []
+    ranges(of: ids.map { (try? tokenizer.decodeBytes([$0])) ?? [] })
+  }
+
+  /// The same for tokens given as their bytes.
+  static func ranges(of tokens: [[UInt8]]) -> [Range<Int>] {
+    var bytes: [UInt8] = []
+    let ends = tokens.map { token in
+      bytes += token
       return bytes.count
     }
     let places = places(in: bytes)

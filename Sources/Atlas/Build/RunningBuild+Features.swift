@@ -1,0 +1,114 @@
+import Activations
+import Dictionaries
+import Foundation
+import GRDB
+import Gemma
+import Sites
+import Tensors
+import Tokenization
+
+extension RunningBuild {
+  /// Features whose logits are formed together: few enough that these are a small part of the memory in use.
+  private var block: Int { min(builder.model.rowsUnembeddedAtOnce, 48) }
+
+  /// Writes the final rows of all features: statistics, intervals, examples with their effects, logit tables.
+  func writeFeatures(_ report: (BuildProgress) throws -> Void) throws {
+    let total = builder.plan.features
+    for (index, tally) in state.tallies.enumerated() {
+      let step = "features \(index)"
+      var next = try done(step)
+      while next < tally.features.count {
+        try builder.check()
+        try report(BuildProgress(stage: .features, done: builder.firstFeatures[index] + next, total: total))
+        let block = next..<min(next + self.block, tally.features.count)
+        let live = block.filter { tally.features[$0].count > 0 }
+        let tables = try logitTables(index, live)
+        try commit(step, block.upperBound) { try write(tally, index, block, tables, $0) }
+        next = block.upperBound
+      }
+    }
+  }
+
+  /// What the logits step knows of a feature.
+  struct Logits {
+    let table: LogitTable
+    /// For each example of `examples(of:)` the effects at its active tokens.
+    let effects: [[Float?]]
+  }
+
+  /// All examples of a feature, with the interval they stand for.
+  func examples(of tally: FeatureTally) -> [(bin: Int, rank: Int, example: KeptExample)] {
+    let top = tally.top.list.enumerated().map { (bin: -1, rank: $0, example: $1) }
+    return top
+      + tally.sketch.intervals.enumerated().flatMap { bin, interval in
+        tally.binned.examples(of: interval).enumerated().map { (bin: bin, rank: $0, example: $1) }
+      }
+  }
+
+  /// The logit table of each of `features`, and the effects of its examples.
+  ///
+  /// A feature's direct effect on the logits is `W_U (r ∘ g)` per unit of activation, before the division by the final
+  /// norm's denominator: r the feature's direction in the residual stream and g = 1 + w the final norm's gain. As the
+  /// norm of one vector is the vector times g over its own √(mean(r²) + ε), this is `unembed(r)` times that root.
+  private func logitTables(_ index: Int, _ features: [Int]) throws -> [Int: Logits] {
+    guard let first = features.first, let last = features.last else { return [:] }
+    let model = builder.model
+    let directions = FeatureDirections(dictionary: builder.dictionaries[index], model: model)
+    let rows = try model.backend.select(
+      directions.residualDirections(first..<last + 1), rows: features.map { $0 - first })
+    let (scales, unembedded) = (try model.finalNormScales(rows), try model.unembed(rows))
+    let kind = directions.site.kind == .attnOut ? builder.attentionLayers.firstIndex(of: directions.site.layer) : nil
+    var found: [Int: Logits] = [:]
+    for (row, feature) in features.enumerated() {
+      try builder.check()
+      let logits = try unembedded.rows(row..<row + 1).read().map { $0 * scales[row] }
+      let effects = try examples(of: state.tallies[index].features[feature]).map {
+        try self.effects(of: $0.example, logits, attention: kind)
+      }
+      found[feature] = Logits(table: logits.withUnsafeBufferPointer { LogitTable($0) }, effects: effects)
+    }
+    return found
+  }
+
+  /// The effect of a feature at each active token of a window on the logit of the token that came next, norms held as
+  /// they were: activation · logits[next] / σ, for attention also over the denominator of the norm after attention.
+  private func effects(of example: KeptExample, _ logits: [Float], attention: Int?) throws -> [Float?] {
+    let sequence = try store.read(Int(example.sequence))
+    return example.active.map { token in
+      let position = Int(example.start) + Int(token.offset)
+      guard position + 1 < sequence.tokens.count else { return nil }
+      let next = sequence.tokens[position + 1]
+      guard !builder.tokenizer.isSpecial(next), logits.indices ~= Int(next) else { return nil }
+      var effect = token.activation * logits[Int(next)] / sequence.scales[0][position]
+      if let attention { effect /= sequence.scales[1 + attention][position] }
+      return effect
+    }
+  }
+
+  private func write(
+    _ tally: DictionaryTally, _ index: Int, _ block: Range<Int>, _ tables: [Int: Logits], _ db: Database
+  ) throws {
+    let writer = try makeWriter(db)
+    let first = builder.firstFeatures[index]
+    let ids = first + block.lowerBound...first + block.upperBound - 1
+    for table in ["example", "interval", "logits"] {
+      try db.execute(
+        sql: "DELETE FROM \(table) WHERE feature_id BETWEEN ? AND ?", arguments: [ids.lowerBound, ids.upperBound])
+    }
+    for feature in block {
+      let (id, counted) = (first + feature, tally.features[feature])
+      try writer.write(counted, feature: id, passed: state.cursor.counted)
+      for (bin, interval) in counted.sketch.intervals.enumerated() {
+        try db.cachedStatement(sql: "INSERT INTO interval(feature_id, bin, lower, upper, count) VALUES (?, ?, ?, ?, ?)")
+          .execute(arguments: [id, bin, Double(interval.lower), Double(interval.upper), interval.count])
+      }
+      let logits = tables[feature]
+      for (place, item) in examples(of: counted).enumerated() {
+        try writer.write(
+          item.example, feature: id, bin: item.bin, rank: item.rank, effects: logits?.effects[place])
+      }
+      guard let table = logits?.table else { continue }
+      try writer.write(top: table.top, bottom: table.bottom, histogram: table.histogram, feature: id)
+    }
+  }
+}

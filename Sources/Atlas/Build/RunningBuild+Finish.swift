@@ -1,0 +1,115 @@
+import Activations
+import Dictionaries
+import Foundation
+import GRDB
+import Gemma
+import Tensors
+import Tokenization
+
+extension RunningBuild {
+  /// Does what is left after the pass, step by step; each is one or several transactions.
+  func finish(_ report: (BuildProgress) throws -> Void) throws {
+    if isComplete { return }
+    try writeFeatures(report)
+    try writePool()
+    for (index, tally) in state.tallies.enumerated() where try done("coactive \(index)") == 0 {
+      try builder.check()
+      let partners = try tally.coactivation.partners(
+        counts: tally.features.map(\.count), limit: NearestFeatures.limit, check: builder.check)
+      try commit("coactive \(index)", 1) { db in
+        for (feature, list) in partners.enumerated() {
+          try write(list.map { ($0.feature, $0.value, $0.tokens) }, of: feature, index, .coactive, db)
+        }
+      }
+    }
+    try writeNeighbours(report)
+    try complete()
+  }
+
+  /// `neighbour.kind`.
+  enum NeighbourKind: Int {
+    case decoder = 0
+    case coactive, elsewhere
+  }
+
+  /// Writes the neighbours of a feature: numbers in the database, values, tokens.
+  func write(
+    ids neighbours: [(id: Int, value: Double, tokens: Int?)], of id: Int, _ kind: NeighbourKind, _ db: Database
+  ) throws {
+    let statement = try db.cachedStatement(
+      sql: "INSERT INTO neighbour(feature_id, kind, rank, other_id, value, tokens) VALUES (?, ?, ?, ?, ?, ?)")
+    for (rank, other) in neighbours.enumerated() {
+      try statement.execute(arguments: [id, kind.rawValue, rank, other.id, other.value, other.tokens])
+    }
+  }
+
+  /// The same for neighbours in the feature's own dictionary.
+  func write(
+    _ neighbours: [(feature: Int, value: Double, tokens: Int?)], of feature: Int, _ index: Int, _ kind: NeighbourKind,
+    _ db: Database
+  ) throws {
+    let first = builder.firstFeatures[index]
+    try write(ids: neighbours.map { (first + $0.feature, $0.value, $0.tokens) }, of: first + feature, kind, db)
+  }
+
+  private func writePool() throws {
+    guard try done("pool") == 0 else { return }
+    try commit("pool", 1) { db in
+      let writer = try makeWriter(db)
+      for (id, window) in state.pool.halves.flatMap({ $0 }).enumerated() {
+        try writer.write(sequence: Int(window.sequence))
+        try db.cachedStatement(
+          sql: "INSERT INTO pool_window(id, sequence_id, start, length, split) VALUES (?, ?, ?, ?, ?)"
+        ).execute(arguments: [id, Int(window.sequence), Int(window.start), options.window, window.split])
+        for (index, words) in window.active.enumerated() {
+          let bytes = (builder.dictionaries[index].shape.totalWidth + 7) / 8
+          try db.cachedStatement(sql: "INSERT INTO pool_active(window_id, dictionary_id, bits) VALUES (?, ?, ?)")
+            .execute(arguments: [id, index, Blob.of(words).prefix(bytes)])
+        }
+      }
+    }
+  }
+
+  /// Keeps what is referred to, and declares the atlas whole.
+  private func complete() throws {
+    try pool.write { db in
+      try db.execute(
+        sql: """
+          DELETE FROM sequence WHERE id NOT IN (SELECT sequence_id FROM example)
+            AND id NOT IN (SELECT sequence_id FROM pool_window)
+          """)
+      try keepTokens(db)
+      for (index, tally) in state.tallies.enumerated() {
+        let pairs = tally.features.reduce(0) { $0 + $1.count }
+        let passed = state.cursor.counted
+        try db.execute(
+          sql: "UPDATE dictionary SET tokens = ?, l0 = ? WHERE id = ?",
+          arguments: [passed, passed > 0 ? Double(pairs) / Double(passed) : nil, index])
+        if case .sample(let sample) = tally.coactivation {
+          try AtlasBuilder.set("coactive_tokens \(index)", "\(sample.tokens.count)", db)
+        }
+      }
+      try AtlasBuilder.set("tokens", "\(state.cursor.counted)", db)
+      try AtlasBuilder.set("sequences", "\(state.cursor.sequence)", db)
+      try AtlasBuilder.set("completed", Date.now.ISO8601Format(), db)
+      try AtlasBuilder.set("state", "complete", db)
+      try db.execute(sql: "DELETE FROM build; DELETE FROM step")
+      try db.execute(sql: Schema.indexes)
+      try db.execute(sql: "ANALYZE")
+    }
+  }
+
+  /// Leaves the tokens of the sequences and logit tables that are there.
+  private func keepTokens(_ db: Database) throws {
+    var wanted: Set<Int32> = []
+    for query in [
+      "SELECT tokens FROM sequence", "SELECT top_tokens FROM logits", "SELECT bottom_tokens FROM logits",
+    ] {
+      let blobs = try Data.fetchCursor(db, sql: query)
+      while let blob = try blobs.next() { wanted.formUnion(try Blob.integers(blob, Int32.self, query)) }
+    }
+    for id in try Int32.fetchAll(db, sql: "SELECT id FROM token") where !wanted.contains(id) {
+      try db.execute(sql: "DELETE FROM token WHERE id = ?", arguments: [id])
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import Checkpoints
+import Foundation
+import GRDB
+
+/// Where an atlas and what belongs to its building lie: `NAME` is there only when it is whole; until then everything
+/// is in `NAME-build`.
+struct AtlasFiles {
+  /// The finished atlas.
+  let url: URL
+
+  init(_ url: URL) { self.url = url }
+
+  var folder: URL { URL(filePath: url.path + "-build") }
+  /// The database that is being filled.
+  var working: URL { folder.appending(path: "atlas.sqlite") }
+  var sequences: URL { folder.appending(path: "sequences.bin") }
+  func state(_ name: String) -> URL { folder.appending(path: name) }
+
+  var isFinished: Bool { FileManager.default.fileExists(atPath: url.path) }
+  var isBegun: Bool { FileManager.default.fileExists(atPath: working.path) }
+
+  /// Makes the database with what `describe` writes, unless it is there: readers never meet one without tables.
+  /// - Throws: `AtlasError.file`, and what `describe` throws.
+  func begin(_ describe: (Database) throws -> Void) throws {
+    if isBegun { return }
+    let new = folder.appending(path: "new.sqlite")
+    for name in ["", "-journal", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: new.path + name) }
+    try Self.named(working) {
+      let queue = try DatabaseQueue(path: new.path)
+      try Schema.migrator.migrate(queue)
+      try queue.write(describe)
+      try queue.close()
+    }
+    guard rename(new.path, working.path) == 0 else {
+      throw AtlasError.file(path: working.path, reason: String(cString: strerror(errno)))
+    }
+  }
+
+  /// Opens the database that is being filled; readers may be at it all the time.
+  /// - Throws: `AtlasError.file`.
+  func openForBuilding() throws -> DatabasePool {
+    try Self.named(working) {
+      var configuration = Configuration()
+      configuration.busyMode = .timeout(30)
+      configuration.foreignKeysEnabled = true
+      configuration.maximumReaderCount = 2
+      configuration.prepareDatabase { db in
+        // Rows are rewritten while it is built; nothing in them is secret.
+        try db.execute(sql: "PRAGMA secure_delete = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536")
+      }
+      return try DatabasePool(path: working.path, configuration: configuration)
+    }
+  }
+
+  /// Opens an atlas for reading alone.
+  /// - Throws: `AtlasError.file` for a file that is missing, no atlas, or made by a newer version.
+  static func openForReading(_ url: URL) throws -> DatabaseQueue {
+    guard FileManager.default.fileExists(atPath: url.path) else {
+      throw AtlasError.file(path: url.path, reason: "no such file")
+    }
+    return try named(url) {
+      var configuration = Configuration()
+      configuration.readonly = true
+      configuration.busyMode = .timeout(10)
+      configuration.prepareDatabase { db in
+        try db.execute(sql: "PRAGMA mmap_size = 268435456; PRAGMA temp_store = MEMORY")
+      }
+      let queue = try DatabaseQueue(path: url.path, configuration: configuration)
+      let found = try queue.read { db in
+        (
+          id: try Int.fetchOne(db, sql: "PRAGMA application_id"),
+          version: try Int.fetchOne(db, sql: "PRAGMA user_version"),
+          isNewer: try Schema.migrator.hasBeenSuperseded(db), isWhole: try Schema.migrator.hasCompletedMigrations(db)
+        )
+      }
+      guard found.id == Schema.applicationID else {
+        throw AtlasError.file(path: url.path, reason: "is no atlas: its application id is not GSAT")
+      }
+      guard !found.isNewer, (found.version ?? 0) <= Schema.version else {
+        throw AtlasError.file(
+          path: url.path, reason: "has schema \(found.version ?? 0), this program reads up to \(Schema.version)")
+      }
+      guard found.isWhole else { throw AtlasError.file(path: url.path, reason: "lacks tables of schema 1") }
+      // Rows are read by the names and types of their columns, so these must be what they are called.
+      let (tables, expected) = (try queue.read(Schema.tables), try Schema.expected())
+      for (name, definition) in expected where tables[name] != definition {
+        throw AtlasError.file(path: url.path, reason: "its table '\(name)' is not that of schema \(Schema.version)")
+      }
+      return queue
+    }
+  }
+
+  /// Turns SQLite's errors into ones that name the file.
+  static func named<Result>(_ url: URL, _ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch let error as DatabaseError {
+      throw AtlasError.file(path: url.path, reason: error.message ?? "SQLite error \(error.resultCode.rawValue)")
+    }
+  }
+
+  /// Writes the filled database as one file in its place, and removes what the building left.
+  func publish(_ pool: DatabasePool) throws {
+    let partial = folder.appending(path: "finished.sqlite")
+    try? FileManager.default.removeItem(at: partial)
+    try pool.vacuum(into: partial.path)
+    let queue = try DatabaseQueue(path: partial.path)
+    // A finished atlas is one file that opens from a disk that cannot be written.
+    let mode = try queue.writeWithoutTransaction { try String.fetchOne($0, sql: "PRAGMA journal_mode = DELETE") }
+    try queue.close()
+    guard mode == "delete" else {
+      throw AtlasError.file(path: partial.path, reason: "journal mode is \(mode ?? "unknown"), expected delete")
+    }
+    try Self.sync(partial)
+    guard rename(partial.path, url.path) == 0 else {
+      throw AtlasError.file(path: url.path, reason: String(cString: strerror(errno)))
+    }
+    try Self.sync(url.deletingLastPathComponent())
+  }
+
+  static func sync(_ url: URL) throws {
+    let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw AtlasError.file(path: url.path, reason: String(cString: strerror(errno))) }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP else {
+      throw AtlasError.file(path: url.path, reason: String(cString: strerror(errno)))
+    }
+  }
+}

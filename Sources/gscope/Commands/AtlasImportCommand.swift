@@ -1,0 +1,47 @@
+import ArgumentParser
+import Atlas
+import Dictionaries
+import Foundation
+
+/// `gscope atlas import`
+struct AtlasImportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import", abstract: "Make an atlas of a published examples.safetensors, without running the model.",
+    discussion: """
+      Rates, largest examples and logit tables are taken over; counts, quantiles and smaller examples are not in such \
+      files. Before that, the tables are compared with what the dictionary raises in this model.
+
+      Example: gscope atlas import scope/examples.safetensors --dictionary scope --output atlas.sqlite
+      """)
+
+  @Argument(help: ArgumentHelp("The file.", valueName: "examples"), completion: .file(extensions: ["safetensors"]))
+  var examples: String
+
+  @OptionGroup var model: ModelOptions
+  @OptionGroup var dictionaries: DictionaryOptions
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "file"), completion: .file())
+  var output: String
+
+  func validate() throws {
+    guard dictionaries.dictionary.count == 1 else {
+      throw ValidationError("Give the one --dictionary that the examples are of.")
+    }
+  }
+
+  func run() throws {
+    let opened = try model.open()
+    let tokenizer = try opened.tokenizer.required()
+    let items = try dictionaries.open(for: opened)
+    guard let item = items.first else {
+      throw CommandError.usage("Give the one --dictionary that the examples are of.")
+    }
+    let url = URL(filePath: output)
+    let importer = try AtlasImporter(
+      URL(filePath: examples), dictionary: item.dictionary, model: opened.model,
+      AtlasModel(name: opened.name, sha256: try opened.weightHash()), tokenizer: tokenizer)
+    let progress = Progress("import", total: item.dictionary.shape.width, unit: "features")
+    try importer.write(to: url) { try progress.advance(by: 1) }
+    try StandardOutput.line("\(Format.count(item.dictionary.shape.width, "feature")) in \(output)")
+  }
+}
