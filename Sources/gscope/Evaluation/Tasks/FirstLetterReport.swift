@@ -42,7 +42,7 @@ struct FirstLetterReport {
         dictionary, activations, probes: dense, seed: 0, check: Interruption.check)
       rows.append(Self.row(dictionary.name, result))
       tables.append(Self.letters(dictionary.name, result))
-      json.append(json(dictionary.name, result))
+      json.append(self.json(dictionary.name, result))
     }
     let summary = TaskReport.Table(
       titles: [
