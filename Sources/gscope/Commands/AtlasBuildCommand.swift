@@ -63,6 +63,7 @@ struct AtlasBuildCommand: ParsableCommand {
   }
 
   func run() throws {
+    MemoryPolicy.returnLargeBlocks()
     let start = ContinuousClock.now
     let url = URL(filePath: output)
     let texts = try Corpus(files.urls, options: files.options(part))
