@@ -21,8 +21,7 @@ struct Gscope: ParsableCommand {
       InfoCommand.self, VerifyCommand.self, ConvertCommand.self, TokenizeCommand.self, LogitsCommand.self,
       LensCommand.self, ActivationsCommand.self, HarvestCommand.self, FeaturesCommand.self, GenerateCommand.self,
       InterveneCommand.self, TrainCommand.self, SuiteCommand.self, EvaluateCommand.self, AtlasCommand.self,
-      PlanCommand.self,
-      DoctorCommand.self,
+      ExplainCommand.self, PlanCommand.self, DoctorCommand.self,
     ])
 
   static func main() { Foundation.exit(CommandRunner.run(Array(CommandLine.arguments.dropFirst()))) }

@@ -3,8 +3,8 @@ import Foundation
 import GRDB
 
 extension Atlas {
-  /// SHA-256 of everything the atlas holds but the times at which it was made, and its text index: equal for two
-  /// builds of the same thing, whatever happened on the way.
+  /// SHA-256 of everything that was built: the times at which it was made, the text index and explanations, which come
+  /// later, are left out. Equal for two builds of the same thing, whatever happened on the way.
   /// - Throws: `AtlasError.file`, and what `check` throws.
   public func digest(check: () throws -> Void = {}) throws -> String {
     try read { db in
@@ -13,7 +13,7 @@ extension Atlas {
         db,
         sql: """
           SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'search%'
-            AND name NOT LIKE 'grdb%' ORDER BY name
+            AND name NOT LIKE 'grdb%' AND name NOT IN ('explanation', 'score') ORDER BY name
           """)
       for table in tables {
         hash.add("table \(table)\n".utf8)

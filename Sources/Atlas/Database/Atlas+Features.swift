@@ -25,7 +25,7 @@ extension Atlas {
         quantiles: zip(shares, quantiles).map { ($0, $1) }, sketch: sketch, intervals: try intervals(id, db),
         logits: try logits(id, db), nearest: try neighbours(id, .decoder, db),
         coactive: try neighbours(id, .coactive, db), elsewhere: try neighbours(id, .elsewhere, db),
-        prefix: row["prefix"])
+        prefix: row["prefix"], explanations: try explanations(id, db))
     }
   }
 

@@ -36,6 +36,8 @@ public struct AtlasFeature: Equatable, Sendable {
   public let nearest, coactive, elsewhere: [Neighbour]
   /// The features of the smallest nested part that holds it; nil where the dictionary has none.
   public let prefix: Int?
+  /// What was said of it, the one to show first.
+  public let explanations: [AtlasExplanation]
 
   /// A range of activations.
   public struct Interval: Equatable, Sendable {
@@ -76,6 +78,7 @@ public struct AtlasFeature: Equatable, Sendable {
       && a.place?.position == b.place?.position && a.quantiles.elementsEqual(b.quantiles, by: ==)
       && a.sketch == b.sketch && a.intervals == b.intervals && a.logits == b.logits && a.nearest == b.nearest
       && a.coactive == b.coactive && a.elsewhere == b.elsewhere && a.prefix == b.prefix
+      && a.explanations == b.explanations
   }
 }
 

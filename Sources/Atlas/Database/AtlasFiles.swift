@@ -59,13 +59,14 @@ struct AtlasFiles {
       throw AtlasError.file(path: url.path, reason: "no such file")
     }
     return try named(url) {
-      var configuration = Configuration()
-      configuration.readonly = true
-      configuration.busyMode = .timeout(10)
-      configuration.prepareDatabase { db in
-        try db.execute(sql: "PRAGMA mmap_size = 268435456; PRAGMA temp_store = MEMORY")
+      let queue: DatabaseQueue
+      do {
+        queue = try openedReadOnly(url)
+      } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK {
+        // Whoever added explanations was killed in a transaction; only one who may write can take that back.
+        try openForExplaining(url).close()
+        queue = try openedReadOnly(url)
       }
-      let queue = try DatabaseQueue(path: url.path, configuration: configuration)
       let found = try queue.read { db in
         (
           id: try Int.fetchOne(db, sql: "PRAGMA application_id"),
@@ -86,6 +87,32 @@ struct AtlasFiles {
       for (name, definition) in expected where tables[name] != definition {
         throw AtlasError.file(path: url.path, reason: "its table '\(name)' is not that of schema \(Schema.version)")
       }
+      return queue
+    }
+  }
+
+  private static func openedReadOnly(_ url: URL) throws -> DatabaseQueue {
+    var configuration = Configuration()
+    configuration.readonly = true
+    configuration.busyMode = .timeout(10)
+    configuration.prepareDatabase { db in
+      try db.execute(sql: "PRAGMA mmap_size = 268435456; PRAGMA temp_store = MEMORY")
+    }
+    let queue = try DatabaseQueue(path: url.path, configuration: configuration)
+    _ = try queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_master") }
+    return queue
+  }
+
+  /// Opens a finished atlas for adding explanations to it.
+  /// - Throws: `AtlasError.file`.
+  static func openForExplaining(_ url: URL) throws -> DatabaseQueue {
+    try named(url) {
+      var configuration = Configuration()
+      configuration.busyMode = .timeout(30)
+      configuration.foreignKeysEnabled = true
+      let queue = try DatabaseQueue(path: url.path, configuration: configuration)
+      // Reading takes back what a killed process left half done.
+      _ = try queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_master") }
       return queue
     }
   }

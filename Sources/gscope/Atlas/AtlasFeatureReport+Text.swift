@@ -7,6 +7,7 @@ extension AtlasFeatureReport {
     let dictionary = feature.dictionary
     try StandardOutput.line(
       TextStyle.bold.apply("\(feature.key)") + "  \(dictionary.kind), reads \(AtlasReport.sites(dictionary.reads))")
+    try showLabels()
     guard let maximum = feature.maximum else {
       try StandardOutput.line("never on")
       return try showNeighbours()

@@ -42,8 +42,8 @@ struct AtlasFeatureReport {
         ), ("histogram", .array(sketch)), ("examples", .array(top.map(json))), ("intervals", .array(ranges)),
         ("logits", logits), ("nearest", neighbours(feature.nearest)), ("coactive", neighbours(feature.coactive)),
         ("elsewhere", neighbours(feature.elsewhere)),
-        ("matryoshka", ["rank": .integer(feature.key.index), "prefix": .optional(feature.prefix)]), ("label", .null),
-      ])
+        ("matryoshka", ["rank": .integer(feature.key.index), "prefix": .optional(feature.prefix)]),
+      ] + labels)
   }
 
   private func name(_ key: FeatureKey) -> [(key: String, value: JSONValue)] {

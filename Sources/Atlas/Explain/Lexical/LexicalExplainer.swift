@@ -5,7 +5,9 @@
 /// explained from, among equals the shortest sentence. How good that is, only windows held out can tell
 /// (`LexicalJudge`).
 public struct LexicalExplainer: Explainer {
-  public let author = "lexical"
+  /// Its name as an author.
+  public static let name = "lexical"
+  public var author: String { Self.name }
   public let method = "rules"
   /// Decides which negatives are looked at.
   private let seed: UInt64

@@ -1,0 +1,64 @@
+import Atlas
+
+extension AtlasFeatureReport {
+  /// Labels with who made them and how they scored.
+  func showLabels() throws {
+    for explanation in feature.explanations {
+      var parts = [explanation.author == explanation.method ? "" : "\(explanation.author), \(explanation.method)"]
+      for score in explanation.scores {
+        let judge = score.judge == explanation.author ? "" : " by \(score.judge)"
+        let hard = score.hardAccuracy.map { " (hard \(Format.decimal($0, 2)))" } ?? ""
+        let figure = score.undefined.map { Self.words($0) } ?? Format.decimal(score.balancedAccuracy, 2) + hard
+        parts.append("\(score.test.rawValue)\(judge) \(figure)")
+      }
+      let text = VisibleText.piece(explanation.text).replacing("␣", with: " ")
+      try StandardOutput.line(
+        "label      " + TextStyle.good.apply(text) + TextStyle.dim.apply("  [\(parts.joined(separator: "; "))]"))
+    }
+  }
+
+  /// The label to show first, and all there are.
+  var labels: [(key: String, value: JSONValue)] {
+    [
+      ("label", .optional(feature.explanations.first?.text)),
+      ("explanations", .array(feature.explanations.map(Self.json))),
+    ]
+  }
+
+  private static func json(_ explanation: AtlasExplanation) -> JSONValue {
+    .object([
+      ("text", .string(explanation.text)), ("author", .string(explanation.author)),
+      ("method", .string(explanation.method)), ("created", .string(explanation.created)),
+      ("prompt_sha256", .optional(explanation.promptSHA256)), ("scores", .array(explanation.scores.map(json))),
+    ])
+  }
+
+  private static func json(_ score: AtlasExplanation.Score) -> JSONValue {
+    .object([
+      ("test", .string(score.test.rawValue)), ("judge", .string(score.judge)),
+      ("balanced_accuracy", .optional(score.balancedAccuracy)), ("hard_accuracy", .optional(score.hardAccuracy)),
+      ("tp", .integer(score.truePositives)), ("fn", .integer(score.falseNegatives)),
+      ("tn", .integer(score.trueNegatives)), ("fp", .integer(score.falsePositives)),
+      ("refused", .integer(score.refused)), ("malformed", .integer(score.malformed)),
+      ("timed_out", .integer(score.timedOut)), ("failed", .integer(score.failed)),
+      ("reason", .optional(score.undefined.map(name))),
+    ])
+  }
+
+  /// As JSON calls it.
+  static func name(_ reason: BalancedScore.Undefined) -> String {
+    switch reason {
+    case .tooFewExamples: "too_few_examples"
+    case .tooFewNegatives: "too_few_negatives"
+    case .tooFewAnswers: "too_few_answers"
+    }
+  }
+
+  private static func words(_ reason: BalancedScore.Undefined) -> String {
+    switch reason {
+    case .tooFewExamples: "untested: too few examples held out"
+    case .tooFewNegatives: "untested: too few silent windows held out"
+    case .tooFewAnswers: "untested: too few answers"
+    }
+  }
+}

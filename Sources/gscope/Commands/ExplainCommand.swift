@@ -1,0 +1,85 @@
+import ArgumentParser
+import Atlas
+import Foundation
+
+/// `gscope explain`
+struct ExplainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "explain", abstract: "Label the features of an atlas and test the labels on text held out.",
+    discussion: """
+      Without --judge labels are made by rules and tested by their words, for every feature. With --judge a language \
+      model behind an OpenAI-compatible server writes and judges them; its key is read from GSCOPE_JUDGE_KEY. What it \
+      answered is kept in ATLAS-judge.jsonl: the same command goes on with a run that was stopped and pays for nothing \
+      twice.
+
+      Example: gscope explain atlas.sqlite --judge http://localhost:8080 --judge-model gemma-3-27b-it --max-features 50
+      """)
+
+  @OptionGroup var path: AtlasPath
+  @OptionGroup var which: ExplainedChoice
+  @OptionGroup var judging: JudgeOptions
+
+  @Option(
+    help: ArgumentHelp("Tests of each label: detection, fuzzing.", valueName: "tests"),
+    transform: { text in
+      Set(try text.split(separator: ",").map { try Choice.parse(String($0), "--tests") as LabelTest })
+    })
+  var tests: Set<LabelTest> = [.detection, .fuzzing]
+
+  @Option(help: ArgumentHelp("Chooses windows and features.", valueName: "n")) var seed: UInt64 = 0
+  @Option(help: ArgumentHelp("Features at work at the same time.", valueName: "n")) var parallel = 4
+  @Flag(help: "Write JSON.") var json = false
+
+  func validate() throws {
+    if tests.isEmpty { throw ValidationError("--tests is empty; expected detection, fuzzing or both.") }
+    if !(1...256 ~= parallel) { throw ValidationError("--parallel is \(parallel); expected 1 to 256.") }
+  }
+
+  func run() throws {
+    let atlas = try Atlas(contentsOf: path.url)
+    let session = try judging.session(for: atlas)
+    let keys = try which.keys(of: atlas, atMost: session == nil ? nil : 100, seed: seed)
+    var options = ScoringOptions()
+    (options.tests, options.seed) = (tests, seed)
+    let run =
+      session.map {
+        ExplanationRun(
+          explainer: ChatExplainer($0, seed: seed), judge: ChatJudge($0), options: options, parallel: parallel)
+      }
+      ?? ExplanationRun(
+        explainer: LexicalExplainer(seed: seed), judge: LexicalJudge(), options: options, parallel: parallel)
+    var summary = ExplanationSummary()
+    let progress = Progress("explain", total: keys.count, unit: "features")
+    do {
+      // A judge's labels cost money and minutes, and are kept one by one.
+      try run.explain(
+        keys, of: atlas, into: ExplanationStore(atlas), batch: session == nil ? 512 : 1, check: Interruption.check
+      ) { result in
+        summary.add(result)
+        try progress.advance(by: 1)
+      }
+    } catch let error as ExplanationError where error.isResumable {
+      try report(summary, session)
+      throw error
+    }
+    try report(summary, session)
+  }
+
+  private func report(_ summary: ExplanationSummary, _ session: JudgeSession?) throws {
+    Progress.clear()
+    if json {
+      return try StandardOutput.line(
+        .document([
+          ("atlas", .string(path.url.path)), ("author", .string(session?.model ?? LexicalExplainer.name)),
+          ("dictionaries", summary.json), ("spent", session.map { .integer($0.ledger.spent) } ?? .null),
+          ("requests", session.map { .integer($0.counts.requests) } ?? .null),
+        ]))
+    }
+    try summary.show()
+    if let session {
+      try StandardOutput.line(
+        "\(Format.count(session.counts.requests, "request")), \(Format.grouped(session.counts.fromLedger)) answered from "
+          + "\(session.ledger.file.lastPathComponent), which holds \(Format.count(session.ledger.spent, "token")) spent")
+    }
+  }
+}
