@@ -23,6 +23,7 @@ extension RunningBuild {
       }
     }
     try writeNeighbours(report)
+    if try done("search") == 0 { try commit("search", 1) { try SearchText.fill($0, check: builder.check) } }
     try complete()
   }
 

@@ -103,6 +103,7 @@ extension Atlas {
       ("cosines and shares outside −1 to 1", "neighbour", "abs(value) > 1.0001"),
       ("examples of no feature", "example", "feature_id NOT IN (SELECT id FROM feature)"),
       ("examples outside their window", "example", "position < start OR position >= start + length"),
+      ("texts of no feature", "search_text", "feature_id NOT IN (SELECT id FROM feature)"),
       ("windows of the pool without a sequence", "pool_window", "sequence_id NOT IN (SELECT id FROM sequence)"),
     ]
     for (what, table, condition) in questions {

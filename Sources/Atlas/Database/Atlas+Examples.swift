@@ -22,6 +22,17 @@ extension Atlas {
     }
   }
 
+  /// The largest example of a feature, by its number in the database.
+  func best(_ id: Int, _ db: Database) throws -> AtlasExample? {
+    try Row.fetchOne(
+      db,
+      sql: """
+        SELECT example.*, sequence.tokens AS sequence_tokens FROM example JOIN sequence ON sequence.id = sequence_id
+        WHERE feature_id = ? AND bin = -1 AND rank = 0
+        """, arguments: [id]
+    ).map { try example($0, db) }
+  }
+
   private func example(_ row: Row, _ db: Database) throws -> AtlasExample {
     let (start, length): (Int, Int) = (row["start"], row["length"])
     let all = try Blob.integers(row["sequence_tokens"], Int32.self, "sequence.tokens")

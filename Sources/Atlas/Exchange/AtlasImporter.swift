@@ -74,6 +74,7 @@ public struct AtlasImporter {
     try AtlasFiles.named(files.working) {
       try pool.write { db in
         try writeFeatures(db, check)
+        try SearchText.fill(db, check: check)
         try db.execute(sql: Schema.indexes)
       }
       try files.publish(pool)

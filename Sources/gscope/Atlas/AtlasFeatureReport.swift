@@ -23,7 +23,7 @@ struct AtlasFeatureReport {
       [
         "lower": .float(Float(interval.lower)), "upper": .float(Float(interval.upper)),
         "count": .integer(interval.count),
-        "examples": .array(examples.map(json)),
+        "examples": .array(examples.map(Self.json)),
       ]
     }
     return .document(
@@ -39,7 +39,7 @@ struct AtlasFeatureReport {
         (
           "quantiles",
           .array(feature.quantiles.map { ["share": .double($0.share), "value": .float($0.value)] })
-        ), ("histogram", .array(sketch)), ("examples", .array(top.map(json))), ("intervals", .array(ranges)),
+        ), ("histogram", .array(sketch)), ("examples", .array(top.map(Self.json))), ("intervals", .array(ranges)),
         ("logits", logits), ("nearest", neighbours(feature.nearest)), ("coactive", neighbours(feature.coactive)),
         ("elsewhere", neighbours(feature.elsewhere)),
         ("matryoshka", ["rank": .integer(feature.key.index), "prefix": .optional(feature.prefix)]),
@@ -76,7 +76,8 @@ struct AtlasFeatureReport {
     ]
   }
 
-  private func json(_ example: AtlasExample) -> JSONValue {
+  /// An example as every command's JSON has it.
+  static func json(_ example: AtlasExample) -> JSONValue {
     let ranges = DecodedText.ranges(of: example.tokens.map(\.bytes))
     let tokens = zip(example.tokens, ranges).map { token, range -> JSONValue in
       [

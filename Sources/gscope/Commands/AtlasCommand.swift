@@ -6,8 +6,8 @@ struct AtlasCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "atlas", abstract: "What every feature of some dictionaries means: build it, look it up.",
     subcommands: [
-      AtlasBuildCommand.self, AtlasShowCommand.self, AtlasExportCommand.self, AtlasImportCommand.self,
-      AtlasCheckCommand.self,
+      AtlasBuildCommand.self, AtlasShowCommand.self, AtlasSearchCommand.self, AtlasExportCommand.self,
+      AtlasImportCommand.self, AtlasCheckCommand.self,
     ])
 }
 

@@ -1,0 +1,63 @@
+import Foundation
+import GRDB
+
+/// A feature that a search found.
+public struct SearchResult: Equatable, Sendable {
+  /// Its name.
+  public let key: FeatureKey
+  /// What results are ordered by, larger first: of words the negative bm25 rank, of codes the bits, of directions the
+  /// cosine. Nil for a feature that fires now but of which nothing is known: published statistics with a rate of 0.
+  public let score: Double?
+  /// Where codes were asked for: the largest activation, and the row of the code that has it.
+  public let activation: Float?
+  public let row: Int?
+  /// Whether `score` is a lower bound made from the rate alone, since the atlas does not know how often the feature was
+  /// as strong (published statistics).
+  public let isApproximate: Bool
+  /// Share of the atlas's tokens at which it was on.
+  public let rate: Double
+  /// The explanation of the highest mean score, else the oldest; nil without one.
+  public let label: String?
+  /// The mean balanced accuracy of that explanation's tests; nil where none was made.
+  public let labelScore: Double?
+  /// Its largest example; nil for a feature that was never on.
+  public let example: AtlasExample?
+}
+
+/// A feature found, before the rest of it is looked up.
+struct Hit {
+  let id: Int
+  let score: Double?
+  var activation: Float?
+  var row: Int?
+  var isApproximate = false
+}
+
+extension Atlas {
+  /// Looks up the names, rates, labels and best examples of hits, in their order.
+  func results(_ hits: [Hit], _ db: Database) throws -> [SearchResult] {
+    let label = try db.makeStatement(
+      sql: """
+        SELECT text, (SELECT avg(balanced_accuracy) FROM score WHERE explanation_id = explanation.id) AS mean
+        FROM explanation WHERE feature_id = ? ORDER BY mean IS NULL, mean DESC, id LIMIT 1
+        """)
+    let rate = try db.makeStatement(sql: "SELECT rate FROM feature WHERE id = ?")
+    return try hits.map { hit in
+      let found = try Row.fetchOne(label, arguments: [hit.id])
+      return SearchResult(
+        key: try key(hit.id), score: hit.score, activation: hit.activation, row: hit.row,
+        isApproximate: hit.isApproximate, rate: try Double.fetchOne(rate, arguments: [hit.id]) ?? 0,
+        label: found?["text"], labelScore: found?["mean"], example: try best(hit.id, db))
+    }
+  }
+
+  /// The dictionaries called `names`, all where there are no names.
+  /// - Throws: `AtlasError.dictionary`.
+  func dictionaries(_ names: [String]?) throws -> [AtlasDictionary] {
+    try names.map { try $0.map(dictionary) } ?? dictionaries
+  }
+
+  static func checkLimit(_ limit: Int) throws {
+    guard limit > 0 else { throw AtlasError.option(name: "limit", reason: "is \(limit), expected 1 or more") }
+  }
+}

@@ -1,0 +1,113 @@
+import Dictionaries
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct AtlasSearchTests {
+  private typealias Tool = CommandLineTool
+  private let directory: TemporaryDirectory
+  private let atlas: String
+  private static let path = CommandLineTool.dictionary("resid_post/layer_3_width_37_l0_small")
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    var random = SeededRandom(seed: 1)
+    let lines = (0..<30).map { _ in
+      "{\"text\":\"\((0..<40).map { _ in "word\(random.int(0...999)) zebra" }.joined(separator: " "))\"}\n"
+    }
+    let corpus = try directory.write(Array(lines.joined().utf8), as: "texts.jsonl").path
+    atlas = directory.url.appending(path: "atlas.sqlite").path
+    let built = try Tool.run([
+      "atlas", "build", "--model", Tool.model, "--corpus", corpus, "--tokens", "900", "--context", "64", "--output",
+      atlas, "--dictionary", "sae=" + Self.path, "--dictionary",
+      "heads=" + Tool.dictionary("attn_out/layer_5_width_53_l0_medium"),
+    ])
+    try #require(built.status == 0, "\(built.errors)")
+  }
+
+  private func search(_ arguments: [String]) throws -> Tool.Result {
+    try Tool.run(["atlas", "search", atlas] + arguments)
+  }
+
+  private func results(_ arguments: [String]) throws -> [[String: Any]] {
+    let result = try search(arguments + ["--json"])
+    #expect(result.status == 0, "\(result.errors)")
+    let document = try result.json()
+    #expect(document["schema"] as? Int == 1 && document["seconds"] is Double && document["query"] is [String: Any])
+    return try #require(document["results"] as? [[String: Any]])
+  }
+
+  @Test func wordsAreFound() throws {
+    let found = try results(["--words", "zebra", "--top-k", "7"])
+    #expect(found.count == 7 && found.allSatisfy { $0["example"] is [String: Any] && $0["rate"] is Double })
+    let own = try results(["--words", "zebra", "--dictionary", "heads"])
+    #expect(!own.isEmpty && own.allSatisfy { $0["dictionary"] as? String == "heads" })
+    #expect(try results(["--words", "xyzzy"]).isEmpty)
+    #expect(try search(["--words", "xyzzy"]).output == "no feature found\n")
+    #expect(try search(["--words", "zebra"]).output.contains("bm25"))
+    let bad = try search(["--words", "\""])
+    #expect(bad.status == 1 && bad.errors.contains("words"), "\(bad.errors)")
+  }
+
+  @Test func textIsFoundFromTheRecordedAndTheGivenPlace() throws {
+    let arguments = ["--model", Tool.model, "--text", "word17 zebra and words"]
+    let found = try results(arguments)
+    #expect(!found.isEmpty)
+    let bits = found.compactMap { $0["bits"] as? Double }
+    #expect(bits.count == found.count && bits == bits.sorted(by: >))
+    #expect(found.allSatisfy { ($0["value"] as? Double ?? 0) > 0 && ($0["position"] as? Int ?? 0) > 0 })
+    let one = try results(arguments + ["--position", "2"])
+    #expect(!one.isEmpty && one.allSatisfy { $0["position"] as? Int == 2 })
+    let sae = try results(arguments + ["--dictionary", "sae=" + Self.path])
+    #expect(!sae.isEmpty && sae.allSatisfy { $0["dictionary"] as? String == "sae" })
+    let named = try results(arguments + ["--dictionary", "sae"])
+    #expect(named.compactMap { $0["index"] as? Int } == sae.compactMap { $0["index"] as? Int })
+    #expect(try search(arguments).output.contains("bits"))
+    for (more, text) in [
+      (["--position", "0"], "special"), (["--position", "999"], "--position"),
+      (["--dictionary", "other=" + Self.path], "other"),
+    ] {
+      let result = try search(arguments + more)
+      #expect(result.status != 0 && result.errors.contains(text), "\(result.errors)")
+    }
+  }
+
+  @Test func directionsAreFound() throws {
+    let dictionary = try SparseDictionary(
+      contentsOf: URL(filePath: Self.path), name: "sae", backend: NativeBackend(threads: 1))
+    let row = try dictionary.decoderRow(read: 0, feature: 11, write: 0)
+    let header = Array(
+      "{\"v\":{\"dtype\":\"F32\",\"shape\":[\(row.count)],\"data_offsets\":[0,\(row.count * 4)]}}".utf8)
+    let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
+    let numbers = row.flatMap { number in withUnsafeBytes(of: number.bitPattern.littleEndian) { Array($0) } }
+    let file = try directory.write(length + header + numbers, as: "v.safetensors").path
+    let found = try results(["--vector", file + "#v", "--site", "resid_post.3"])
+    #expect(found.count == 20 && found[0]["index"] as? Int == 11 && found[0]["dictionary"] as? String == "sae")
+    #expect(abs((found[0]["score"] as? Double ?? 0) - 1) < 1e-3)
+
+    let texts = ["--model", Tool.model, "--plus", "word17 zebra", "--minus", "other things"]
+    let there = try results(texts + ["--site", "resid_post.3", "--top-k", "90"])
+    let back = try results([
+      "--model", Tool.model, "--plus", "other things", "--minus", "word17 zebra", "--site", "resid_post.3", "--top-k",
+      "90",
+    ])
+    #expect(there.count == 90 && there.first?["index"] as? Int == back.last?["index"] as? Int)
+    let heads = try results(texts + ["--site", "attn_out.5", "--encoder", "--last"])
+    #expect(!heads.isEmpty && heads.allSatisfy { $0["dictionary"] as? String == "heads" })
+    #expect(try !results(texts + ["--site", "attn_out.5"]).isEmpty)
+    let same = try search(["--model", Tool.model, "--plus", "a", "--minus", "a", "--site", "resid_post.3"])
+    #expect(same.status == 1 && same.errors.contains("direction"), "\(same.errors)")
+  }
+
+  @Test(arguments: [
+    [], ["--words", "a", "--text", "b"], ["--plus", "a", "--site", "resid_post.3"],
+    ["--vector", "x", "--site", "embed"],
+    ["--vector", "x#y"], ["--words", "a", "--position", "1"], ["--words", "a", "--top-k", "0"],
+    ["--text", "a", "--site", "resid_post.3"], ["--vector", "x#y", "--last", "--site", "embed"],
+  ])
+  func wrongUsageIsTold(_ arguments: [String]) throws {
+    let result = try search(arguments)
+    #expect(result.status == 2 && !result.errors.isEmpty, "\(result.errors)")
+  }
+}
