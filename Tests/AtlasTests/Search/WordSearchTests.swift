@@ -50,7 +50,7 @@ import Testing
     #expect(try found("quokkas") == [5, 6] && found("QUOKKAS") == [5, 6] && found("quok*") == [5, 6])
     #expect(try found("quok").isEmpty)
     #expect(try found("zurich") == [3, 4] && found("Zürich") == [3, 4] && found("cafés zürich") == [3, 4])
-    #expect(try found("\"cafes in zurich\"") == [3] && found("\"in zür") == [3])
+    #expect(try found("\"cafes in zurich\"") == [3] && found("\"in zürich") == [3])
     #expect(try found("\"opposite of\" quokk*") == [6])
     #expect(try found("2024") == [7])
     // Of several explanations the one that scored best is told.

@@ -8,7 +8,8 @@ public struct Explanation: Equatable, Sendable {
   public let promptSHA256: String?
 
   public init(_ text: String, isTestable: Bool = true, promptSHA256: String? = nil) {
-    self.text = text
+    // SQLite's text functions end at a zero character.
+    self.text = String(text.map { $0 == "\0" ? "\u{2400}" : $0 })
     self.isTestable = isTestable
     self.promptSHA256 = promptSHA256
   }
