@@ -93,9 +93,8 @@ import Testing
       "90",
     ])
     #expect(there.count == 90 && there.first?["index"] as? Int == back.last?["index"] as? Int)
-    // Encoders of attention outputs are kept as what they are in the residual stream.
-    let heads = try search(texts + ["--site", "attn_out.5", "--encoder", "--last"])
-    #expect(heads.status == 1 && heads.errors.contains("direction"), "\(heads.errors)")
+    let heads = try results(texts + ["--site", "attn_out.5", "--encoder", "--last"])
+    #expect(!heads.isEmpty && heads.allSatisfy { $0["dictionary"] as? String == "heads" })
     #expect(try !results(texts + ["--site", "attn_out.5"]).isEmpty)
     let same = try search(["--model", Tool.model, "--plus", "a", "--minus", "a", "--site", "resid_post.3"])
     #expect(same.status == 1 && same.errors.contains("direction"), "\(same.errors)")

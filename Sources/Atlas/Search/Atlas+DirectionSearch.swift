@@ -30,6 +30,8 @@ extension Atlas {
       var hits: [Hit] = []
       for dictionary in chosen {
         let (kind, features) = Self.rows(dictionary, side)
+        // What reads other sites has rows of other widths.
+        if features.isEmpty { continue }
         let blocks = try Row.fetchCursor(
           db, sql: "SELECT first, count, data FROM direction WHERE dictionary_id = ? AND kind = ? ORDER BY first",
           arguments: [dictionary.id, kind])
