@@ -69,7 +69,9 @@ struct StandardisedRows {
     guard weights.allSatisfy({ $0 > 0 && $0.isFinite }) else {
       throw EvaluationError.option(name: "weights", reason: "expected numbers above 0")
     }
-    let problem = LogisticProblem(rows: rows, labels: labels, weights: weights, c: regression.c)
+    let problem = LogisticProblem(
+      rows: rows, labels: labels, weights: weights,
+      penalties: [Double](repeating: 1 / regression.c, count: rows.columns))
     let (point, found) = try regression.minimum(problem, check: check)
     // Back into the columns' own units.
     var (own, intercept) = ([Double](), point[rows.columns])
@@ -79,45 +81,5 @@ struct StandardisedRows {
       intercept -= weight * means[i]
     }
     return LinearProbe(weights: own, intercept: intercept, isConverged: found)
-  }
-}
-
-/// The objective at points (v, b).
-struct LogisticProblem {
-  let rows: ProbeRows
-  let labels: [Bool]
-  let weights: [Double]
-  let c: Double
-
-  var total: Double { weights.reduce(0, +) }
-
-  /// No weight, and the intercept that is best then.
-  var start: [Double] {
-    let positive = zip(weights, labels).reduce(0) { $1.1 ? $0 + $1.0 : $0 }
-    return [Double](repeating: 0, count: rows.columns) + [log(positive / (total - positive))]
-  }
-
-  /// The value, the gradient, and at each row the curvature w p (1 − p).
-  func evaluate(_ point: [Double]) -> (value: Double, gradient: [Double], curvature: [Double]) {
-    let v = Array(point.dropLast())
-    let b = point[rows.columns]
-    let z = rows.times(v)
-    var value = v.reduce(0) { $0 + $1 * $1 } / (2 * c)
-    var (slopes, curvature) = ([Double](), [Double]())
-    slopes.reserveCapacity(rows.count)
-    curvature.reserveCapacity(rows.count)
-    for row in 0..<rows.count {
-      let margin = labels[row] ? z[row] + b : -(z[row] + b)
-      // exp of what is at most 0 never overflows; e / (1 + e) is the chance of the wrong label.
-      let e = exp(-abs(margin))
-      value += weights[row] * (log1p(e) + max(-margin, 0))
-      let wrong = margin > 0 ? e / (1 + e) : 1 / (1 + e)
-      slopes.append(labels[row] ? -weights[row] * wrong : weights[row] * wrong)
-      curvature.append(weights[row] * e / ((1 + e) * (1 + e)))
-    }
-    var gradient = rows.transposedTimes(slopes)
-    for i in 0..<rows.columns { gradient[i] += v[i] / c }
-    gradient.append(slopes.reduce(0, +))
-    return (value, gradient, curvature)
   }
 }

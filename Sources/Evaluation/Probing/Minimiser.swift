@@ -111,7 +111,7 @@ struct Minimiser {
       let x = Array(rows.values[row * n..<(row + 1) * n]) + [1]
       for i in 0...n { for j in 0...i { h[i][j] += curvature[row] * x[i] * x[j] } }
     }
-    for i in 0..<n { h[i][i] += 1 / problem.c }
+    for i in 0..<n { h[i][i] += problem.penalties[i] }
     // The intercept has no penalty: far out its curvature may round to nothing.
     h[n][n] += 1e-12 * problem.total
     return h
