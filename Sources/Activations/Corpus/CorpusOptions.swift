@@ -1,3 +1,5 @@
+import Tensors
+
 /// How the files of a corpus are read.
 public struct CorpusOptions: Codable, Equatable, Sendable {
   /// What ends a document of a plain text file.
@@ -60,6 +62,6 @@ package enum StableHash {
   package static func of(_ bytes: some Sequence<UInt8>) -> UInt64 {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-    return TokenShuffle.mixed(hash)
+    return SplitMix64.mixed(hash)
   }
 }

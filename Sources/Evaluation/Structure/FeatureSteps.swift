@@ -1,5 +1,4 @@
 import Dictionaries
-import Gemma
 import Tensors
 
 /// An order in which the features of each read are taken in, in steps: with the sizes 4 and 9 the first four of the
@@ -32,11 +31,9 @@ struct FeatureSteps: Sendable {
   /// In an order drawn evenly from all (Durstenfeld 1964, Algorithm 235), for each read its own.
   init(shuffled width: Int, reads: Int, sizes: [Int], seed: UInt64, draw: Int) {
     let orders = (0..<reads).map { read in
-      var random = SamplingRandom(seed: seed, stream: UInt64(draw * reads + read + 1))
+      var random = SplitMix64(seed: seed, stream: UInt64(draw * reads + read + 1))
       var order = Array(0..<width)
-      for last in stride(from: width - 1, to: 0, by: -1) {
-        order.swapAt(last, Int(random.next().multipliedFullWidth(by: UInt64(last + 1)).high))
-      }
+      random.shuffle(&order)
       return order
     }
     self.init(orders, sizes: sizes)

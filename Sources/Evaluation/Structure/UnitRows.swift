@@ -1,6 +1,5 @@
 public import Dictionaries
 import Foundation
-import Gemma
 public import Tensors
 
 /// Vectors of features, each divided by its length, so that products of them are cosines. A vector of zeros stays so
@@ -92,7 +91,7 @@ public struct UnitRows: Sendable {
     guard count >= 0, width > 0 else {
       throw EvaluationError.shape(what: "random rows", expected: "a width from 1", found: "[\(count), \(width)]")
     }
-    var random = SamplingRandom(seed: seed, stream: stream)
+    var random = SplitMix64(seed: seed, stream: stream)
     var values = [Float](repeating: 0, count: count * width)
     for i in stride(from: 0, to: values.count, by: 2) {
       let radius = (-2 * log(1 - random.unit())).squareRoot()

@@ -6,7 +6,7 @@ public struct Sampler: Sendable {
   /// How it chooses.
   public let sampling: Sampling
   private let backend: any Backend
-  private var random: SamplingRandom
+  private var random: SplitMix64
 
   /// A sampler at the beginning of its random numbers.
   /// - Parameter stream: samplers of the same seed with different streams draw independently.
@@ -15,7 +15,7 @@ public struct Sampler: Sendable {
     try sampling.validate()
     self.sampling = sampling
     self.backend = backend
-    random = SamplingRandom(seed: sampling.seed, stream: UInt64(bitPattern: Int64(stream)))
+    random = SplitMix64(seed: sampling.seed, stream: UInt64(bitPattern: Int64(stream)))
   }
 
   /// The next token. logits: [1, vocabulary] or [vocabulary], fp32.
