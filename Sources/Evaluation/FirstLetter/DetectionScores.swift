@@ -22,22 +22,9 @@ public struct DetectionScores: Sendable, Equatable {
     f1 = positives == 0 ? nil : 2 * Double(found) / Double(predicted + positives)
     precision = predicted == 0 ? nil : Double(found) / Double(predicted)
     recall = positives == 0 ? nil : Double(found) / Double(positives)
-    area = Self.area(pairs, positives: positives)
-  }
-
-  private static func area(_ pairs: [(Double, Bool)], positives: Int) -> Double? {
-    let negatives = pairs.count - positives
-    guard positives > 0, negatives > 0, pairs.allSatisfy({ !$0.0.isNaN }) else { return nil }
-    let sorted = pairs.sorted { $0.0 < $1.0 }
-    var (below, wins, start) = (0, 0.0, 0)
-    while start < sorted.count {
-      let end = sorted[start...].firstIndex { $0.0 != sorted[start].0 } ?? sorted.count
-      let equal = sorted[start..<end].count { $0.1 }
-      let others = end - start - equal
-      wins += Double(equal) * (Double(below) + Double(others) / 2)
-      below += others
-      start = end
+    area = RankedWins(pairs.map(\.0), isPositive: pairs.map(\.1)).map { ranks in
+      let won = zip(ranks.wins, pairs).reduce(0) { $1.1.1 ? $0 + $1.0 : $0 }
+      return won / (Double(ranks.positives) * Double(ranks.negatives))
     }
-    return wins / (Double(positives) * Double(negatives))
   }
 }

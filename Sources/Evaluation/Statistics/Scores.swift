@@ -35,28 +35,9 @@ public struct Scores: Equatable, Sendable {
   /// Each positive's share of negatives below it, and each negative's share of positives above it, are what the area
   /// moves by with the item (DeLong, DeLong and Clarke-Pearson 1988).
   private static func auc(_ scores: [Double], _ labels: [Bool], _ texts: [Int]) -> TextStatistic {
-    let order = scores.indices.sorted { scores[$0] < scores[$1] }
-    let positives = labels.count { $0 }
-    let negatives = labels.count - positives
-    guard positives > 0, negatives > 0, scores.allSatisfy({ !$0.isNaN }) else { return TextStatistic(nil) }
-    var placements = [Double](repeating: 0, count: scores.count)
-    var (start, below) = (0, (positives: 0, negatives: 0))
-    while start < order.count {
-      var end = start
-      var tied = (positives: 0, negatives: 0)
-      while end < order.count, scores[order[end]] == scores[order[start]] {
-        if labels[order[end]] { tied.positives += 1 } else { tied.negatives += 1 }
-        end += 1
-      }
-      for item in order[start..<end] {
-        placements[item] =
-          labels[item]
-          ? (Double(below.negatives) + Double(tied.negatives) / 2) / Double(negatives)
-          : (Double(positives - below.positives - tied.positives) + Double(tied.positives) / 2) / Double(positives)
-      }
-      below = (below.positives + tied.positives, below.negatives + tied.negatives)
-      start = end
-    }
+    guard let ranks = RankedWins(scores, isPositive: labels) else { return TextStatistic(nil) }
+    let (positives, negatives) = (ranks.positives, ranks.negatives)
+    let placements = zip(ranks.wins, labels).map { $0 / Double($1 ? negatives : positives) }
     let area = placements.indices.reduce(0) { labels[$1] ? $0 + placements[$1] : $0 } / Double(positives)
     var influence: [Int: Double] = [:]
     for (item, text) in texts.enumerated() {
