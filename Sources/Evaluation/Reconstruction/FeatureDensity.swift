@@ -23,22 +23,8 @@ public struct FeatureDensity: Equatable, Sendable {
   /// Adds tokens.
   /// - Throws: `EvaluationError.shape` for a code of another dictionary.
   public mutating func add(_ code: DictionaryCode, rows: [Int]) throws {
-    guard code.layers.count == counts.count, rows.allSatisfy({ 0..<code.rows ~= $0 }) else {
-      throw EvaluationError.shape(
-        what: "feature density", expected: "a code of \(counts.count) reads with the rows counted",
-        found: "\(code.layers.count) reads of \(code.rows) rows")
-    }
-    for (read, layer) in code.layers.enumerated() {
-      for row in rows {
-        for entry in layer.entries(ofRow: row) {
-          let feature = Int(layer.features[entry])
-          guard counts[read].indices ~= feature else {
-            throw EvaluationError.shape(
-              what: "feature density", expected: "features below \(counts[read].count)", found: "\(feature)")
-          }
-          counts[read][feature] += 1
-        }
-      }
+    try code.forEachActive(in: rows, widths: counts.map(\.count), what: "feature density") { read, feature, _ in
+      counts[read][feature] += 1
     }
     tokens += rows.count
   }

@@ -20,23 +20,8 @@ public struct FeatureEnergy: Sendable {
   /// Adds tokens.
   /// - Throws: `EvaluationError.shape` for a code of another dictionary.
   public mutating func add(_ code: DictionaryCode, rows: [Int]) throws {
-    guard code.layers.count == squares.count, rows.allSatisfy({ 0..<code.rows ~= $0 }) else {
-      throw EvaluationError.shape(
-        what: "feature energies", expected: "a code of \(squares.count) reads with the rows counted",
-        found: "\(code.layers.count) reads of \(code.rows) rows")
-    }
-    for (read, layer) in code.layers.enumerated() {
-      for row in rows {
-        for entry in layer.entries(ofRow: row) {
-          let feature = Int(layer.features[entry])
-          guard feature < squares[read].count else {
-            throw EvaluationError.shape(
-              what: "feature energies", expected: "features below \(squares[read].count)", found: "\(feature)")
-          }
-          let activation = Double(layer.activations[entry])
-          activations[read][feature] += activation * activation
-        }
-      }
+    try code.forEachActive(in: rows, widths: squares.map(\.count), what: "feature energies") { read, feature, f in
+      activations[read][feature] += Double(f) * Double(f)
     }
   }
 
