@@ -21,12 +21,7 @@ struct AtlasBuildCommand: ParsableCommand {
   @OptionGroup var model: ModelOptions
   @OptionGroup var dictionaries: DictionaryOptions
   @OptionGroup var files: CorpusFiles
-
-  @Option(
-    help: ArgumentHelp(
-      "Which documents: all, training, or held-out (one in 50, chosen by their own bytes).", valueName: "part"),
-    transform: { try Choice.parse($0, "--part") })
-  var part = CorpusOptions.Part.all
+  @OptionGroup var documents: CorpusPart
 
   @Option(help: ArgumentHelp("Tokens to count, special ones not counted.", valueName: "n")) var tokens: Int
 
@@ -66,7 +61,7 @@ struct AtlasBuildCommand: ParsableCommand {
     MemoryPolicy.returnLargeBlocks()
     let start = ContinuousClock.now
     let url = URL(filePath: output)
-    let texts = try Corpus(files.urls, options: files.options(part))
+    let texts = try Corpus(files.urls, options: files.options(documents.part))
     let opened = try model.open()
     let tokenizer = try opened.tokenizer.required()
     let items = try dictionaries.openAll(for: opened).map(\.dictionary)

@@ -5,12 +5,7 @@ import Foundation
 /// The texts that a model is run over in bulk, and how they are cut.
 struct CorpusArguments: ParsableArguments {
   @OptionGroup var files: CorpusFiles
-
-  @Option(
-    help: ArgumentHelp(
-      "Which documents: all, training, or held-out (one in 50, chosen by their own bytes).", valueName: "part"),
-    transform: { try Choice.parse($0, "--part") })
-  var part = CorpusOptions.Part.all
+  @OptionGroup var documents: CorpusPart
 
   @Option(help: ArgumentHelp("Tokens of a sequence, <bos> included.", valueName: "n")) var context = 1024
 
@@ -22,6 +17,6 @@ struct CorpusArguments: ParsableArguments {
 
   /// - Throws: `ActivationError` for paths that hold no text.
   func open() throws -> Corpus {
-    try Corpus(files.urls, options: files.options(part))
+    try Corpus(files.urls, options: files.options(documents.part))
   }
 }
