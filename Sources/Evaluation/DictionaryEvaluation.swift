@@ -1,7 +1,7 @@
 public import Dictionaries
 public import Gemma
 import Sites
-public import Tensors
+import Tensors
 
 /// Measures any number of dictionaries on the same sequences: reconstruction, density and other tools' figures over all
 /// of them in one pass of the model; then, over the first ones, what replacing activations does to the predictions.

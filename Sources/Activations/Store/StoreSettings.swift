@@ -1,5 +1,5 @@
 import Checkpoints
-public import Foundation
+import Foundation
 public import Sites
 
 /// Everything that decides what a store holds: two runs with equal settings give the same bytes.
