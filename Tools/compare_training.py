@@ -7,7 +7,8 @@
     python Tools/compare_training.py time …same…            # seconds a step, each tool alone and in turns
     python Tools/compare_training.py table --results DIR    # Markdown, 95 % intervals over the seeds
 
-Resumable: every finished run is a line of DIR/results.jsonl, and what is recorded there is not run again. --only takes
+Resumable: every finished run is a line of DIR/results.jsonl, and what is recorded there is not run again; a peer's run that
+was stopped goes on where it was saved, at most five minutes before. --only takes
 any of a tool, an objective and a seed. `tune` tries three learning rates on --tune-tokens activations, and goes on by
 factors of two while the best one is the last on its side; `run` takes the best. `try` does one run with --rate,
 --coefficient and --bandwidth given. training_measure.py defines the figures, training_peers.py drives the other tools,
@@ -17,6 +18,7 @@ is marked `loaded`: its quality counts, its wall-clock does not, and the table t
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -36,7 +38,7 @@ PLAN = {
     ("saelens", "jumprelu"): {"coefficient": 0.03, "bandwidth": 0.01},
     ("dictionary_learning", "jumprelu"): {"coefficient": 1.0, "bandwidth": 0.01},
 }
-LOADED, TIMED_STEPS = 2.5, 50
+LOADED, TIMED_STEPS, SAVE_SECONDS = 2.5, 50, 300
 
 
 def recipe(job: dict) -> dict:
@@ -102,17 +104,19 @@ def here(options) -> None:
         Settings(job["objective"], WIDTH, BATCH, steps, job["rate"], job["seed"], L0, store.rows.shape[1],
                  job["coefficient"], job["bandwidth"])
     )  # fmt: skip
+    stopped = Checkpoint(options.results / "checkpoint.pt", trainer)
+    done = stopped.steps
     moments = []
 
     def batches():
-        for batch in store.batches(BATCH, job["seed"]):
+        for step, batch in enumerate(itertools.islice(store.batches(BATCH, job["seed"]), done, None), done):
+            stopped.save(step)
             moments.append((time.perf_counter(), time.process_time()))
             yield batch
 
-    start, processor = time.perf_counter(), time.process_time()
-    trainer.fit(batches())
-    used = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - processor,
-            "version": version(job["tool"]), "details": trainer.details}  # fmt: skip
+    stopped.start()
+    trainer.fit(batches(), done)
+    used = stopped.used() | {"version": version(job["tool"]), "details": trainer.details}
     if job["action"] == "time":
         first, last = moments[-TIMED_STEPS - 1], moments[-1]
         used |= {"step_seconds": (last[0] - first[0]) / TIMED_STEPS,
@@ -121,6 +125,42 @@ def here(options) -> None:
         (options.results / "out").mkdir(exist_ok=True)
         save_file(unscaled(trainer.weights(), store.scale), options.results / "out" / "params.safetensors")
     (options.results / "used.json").write_text(json.dumps(used))
+    stopped.path.unlink(missing_ok=True)
+
+
+class Checkpoint:
+    """What a peer has learned and used so far, on disk, so that long runs survive the end of their process."""
+
+    def __init__(self, path: Path, trainer):
+        self.path, self.trainer = path, trainer
+        self.steps, self.before = 0, {"seconds": 0.0, "cpu_seconds": 0.0}
+        if path.exists():
+            import torch
+
+            found = torch.load(path)
+            self.steps, self.before = found["steps"], found["used"]
+            trainer.adopt(found["state"])
+            torch.set_rng_state(found["random"])
+            print(f"goes on at step {self.steps}", file=sys.stderr, flush=True)
+
+    def start(self) -> None:
+        self.began = self.saved = time.perf_counter()
+        self.processor = time.process_time()
+
+    def used(self) -> dict:
+        return {"seconds": self.before["seconds"] + time.perf_counter() - self.began,
+                "cpu_seconds": self.before["cpu_seconds"] + time.process_time() - self.processor}  # fmt: skip
+
+    def save(self, steps: int) -> None:
+        if time.perf_counter() - self.saved < SAVE_SECONDS:
+            return
+        import torch
+
+        state = {"steps": steps, "used": self.used(), "state": self.trainer.state(), "random": torch.get_rng_state()}
+        partial = self.path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(self.path)
+        self.saved = time.perf_counter()
 
 
 # The programme

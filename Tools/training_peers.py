@@ -40,10 +40,14 @@ class Settings:
 @dataclass
 class Trainer:
     """`fit` trains on batches [batch, d] of mean square norm 1; `weights` then gives w_enc [d, F], b_enc, threshold,
-    w_dec [F, d], b_dec: f = z where z = relu(x·w_enc + b_enc) > threshold, else 0; x̂ = f·w_dec + b_dec."""
+    w_dec [F, d], b_dec: f = z where z = relu(x·w_enc + b_enc) > threshold, else 0; x̂ = f·w_dec + b_dec. `state`, whenever
+    a batch is asked for, is all that has been learned so far; after `adopt` of it `fit` goes on with the batch that was
+    asked for, the steps before it being `done`."""
 
-    fit: Callable[[Iterator], None]
+    fit: Callable[[Iterator, int], None]
     weights: Callable[[], dict]
+    state: Callable[[], dict]
+    adopt: Callable[[dict], None]
     details: dict
 
 
@@ -61,6 +65,28 @@ def starting_threshold(x, w_enc, l0: int) -> float:
     """Where `l0` pre-activations a row are above it."""
     z = (x @ w_enc).flatten()
     return max(0.0, z.kthvalue(z.numel() - l0 * len(x)).values.item())
+
+
+def keeping(trainer) -> tuple[Callable, Callable]:
+    """`state` and `adopt` of a trainer whose attributes are modules, optimisers, schedules, tensors and numbers."""
+    import torch
+
+    def parts():
+        nested = {f"{name}.{key}": value for name, values in vars(trainer).items() if isinstance(values, dict)
+                  for key, value in values.items()}  # fmt: skip
+        return {name: part for name, part in (vars(trainer) | nested).items() if hasattr(part, "load_state_dict")}
+
+    def state():
+        plain = {name: value for name, value in vars(trainer).items()
+                 if isinstance(value, (torch.Tensor, int, float)) and name not in parts()}  # fmt: skip
+        return {"plain": plain, "parts": {name: part.state_dict() for name, part in parts().items()}}
+
+    def adopt(state):
+        vars(trainer).update(state["plain"])
+        for name, part in parts().items():
+            part.load_state_dict(state["parts"][name])
+
+    return state, adopt
 
 
 def saelens(settings: Settings) -> Trainer:
@@ -97,7 +123,10 @@ def saelens(settings: Settings) -> Trainer:
         dead_feature_window=max(1, DEAD_AFTER // settings.batch),
     )
 
+    trainer = SAETrainer(configuration, sae, None)
+
     def weights():
+        sae = trainer.sae
         state = {name: value.detach().clone() for name, value in sae.state_dict().items()}
         sae.process_state_dict_for_saving_inference(state)
         if sae.cfg.apply_b_dec_to_input:
@@ -105,16 +134,19 @@ def saelens(settings: Settings) -> Trainer:
         names = {"w_enc": "W_enc", "b_enc": "b_enc", "threshold": "threshold", "w_dec": "W_dec", "b_dec": "b_dec"}
         return {ours: state[theirs] for ours, theirs in names.items()}
 
-    def fit(batches):
-        first, batches = peek(batches)
-        with torch.no_grad():
-            sae.b_dec[:] = first.mean(0)
-            if settings.objective == "jumprelu":
-                sae.threshold[:] = starting_threshold(first - sae.b_dec, sae.W_enc, settings.l0)
-        SAETrainer(configuration, sae, batches).fit()
+    def fit(batches, done):
+        if done == 0:
+            first, batches = peek(batches)
+            with torch.no_grad():
+                sae.b_dec[:] = first.mean(0)
+                if settings.objective == "jumprelu":
+                    sae.threshold[:] = starting_threshold(first - sae.b_dec, sae.W_enc, settings.l0)
+        trainer.data_provider = batches
+        trainer.fit()
 
     names = ("aux_loss_coefficient", "decoder_init_norm", "pre_act_loss_coefficient")
-    return Trainer(fit, weights, {name: getattr(sae.cfg, name) for name in names if hasattr(sae.cfg, name)})
+    details = {name: getattr(sae.cfg, name) for name in names if hasattr(sae.cfg, name)}
+    return Trainer(fit, weights, *keeping(trainer), details)
 
 
 def dictionary_learning(settings: Settings) -> Trainer:
@@ -138,12 +170,13 @@ def dictionary_learning(settings: Settings) -> Trainer:
                                   bandwidth=settings.bandwidth, sparsity_warmup_steps=settings.share(RAMP))  # fmt: skip
     trainer.dead_feature_threshold = DEAD_AFTER
 
-    def fit(batches):
-        first, batches = peek(batches)
-        if settings.objective == "jumprelu":
-            with torch.no_grad():
-                trainer.ae.b_dec[:] = first.mean(0)
-        for step, batch in zip(range(settings.steps), batches):
+    def fit(batches, done):
+        if done == 0:
+            first, batches = peek(batches)
+            if settings.objective == "jumprelu":
+                with torch.no_grad():
+                    trainer.ae.b_dec[:] = first.mean(0)
+        for step, batch in zip(range(done, settings.steps), batches):
             trainer.update(step, batch)
 
     def weights():
@@ -158,7 +191,8 @@ def dictionary_learning(settings: Settings) -> Trainer:
             parts = {"w_enc": encoder, "b_enc": bias, "threshold": threshold, "w_dec": decoder, "b_dec": sae.b_dec}
             return {name: value.detach().clone().contiguous() for name, value in parts.items()}
 
-    return Trainer(fit, weights, {"auxk_alpha": getattr(trainer, "auxk_alpha", None)})
+    details = {"auxk_alpha": getattr(trainer, "auxk_alpha", None)}
+    return Trainer(fit, weights, *keeping(trainer), details)
 
 
 TRAINERS = {"saelens": saelens, "dictionary_learning": dictionary_learning}
