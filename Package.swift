@@ -93,13 +93,15 @@ var targets: [Target] = [
 if Context.environment["GSCOPE_FUZZ"] != nil {
   let readers = [
     "FuzzSafetensors", "FuzzGGUF", "FuzzNPZ", "FuzzGzip", "FuzzTokenizer", "FuzzConfiguration", "FuzzDictionary",
-    "FuzzRecipe",
+    "FuzzRecipe", "FuzzExamples",
   ]
   for name in readers {
     targets.append(
       .executableTarget(
         name: name,
-        dependencies: ["Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Training"],
+        dependencies: [
+          "Tensors", "Checkpoints", "Tokenization", "Sites", "Dictionaries", "Gemma", "Training", "Atlas",
+        ],
         path: "Fuzz/\(name)", exclude: ["Seeds"],
         swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]))
   }

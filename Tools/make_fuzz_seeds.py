@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes where fuzzing starts: Fuzz/FuzzGzip/Seeds and Fuzz/FuzzDictionary/Seeds.
+"""Writes where fuzzing starts: the Seeds of FuzzGzip, FuzzDictionary and FuzzExamples.
 
 A dictionary's seed is a list of files as FuzzDictionary unpacks it: the place of a name in NAMES, two bytes of length,
 the bytes."""
@@ -99,6 +99,20 @@ def dictionaries():
         **{f"W_dec_{i}": {f"W_dec_{i}": numbers(F, 2 - i, D)} for i in range(2)})
 
 
+def examples():
+    """Gemma Scope 2's file of examples, with its tables and without."""
+    order = np.sort(abs(numbers(F, 7)))[:, ::-1].copy()
+    order[2, 3:] = 0
+    parts = {"tokens": random.integers(0, 300, (4, 6), np.int32), "activations": order,
+             "seq_ids": random.integers(0, 4, (F, 7)), "positions": random.integers(0, 6, (F, 7), np.int32),
+             "logit_effects": numbers(F, 7), "feature_frequencies": random.random(F)}
+    tables = {f"{side}_{kind}": random.integers(0, 300, (F, 10), np.int32) if kind == "tokens" else numbers(F, 10)
+              for side in ("top", "bottom") for kind in ("tokens", "logits")}
+    folder = SEEDS / "FuzzExamples" / "Seeds"
+    (folder / "tables").write_bytes(save(parts | tables))
+    (folder / "plain").write_bytes(save(parts))
+
+
 def archives():
     folder = SEEDS / "FuzzGzip" / "Seeds"
     text = "".join(f"line {i % 97} and {i % 13}\n" for i in range(600)).encode()
@@ -119,3 +133,4 @@ def archives():
 
 dictionaries()
 archives()
+examples()

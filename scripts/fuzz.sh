@@ -11,7 +11,7 @@ mkdir -p .build-fuzz/scratch
 TMPDIR=$(cd .build-fuzz/scratch && pwd)
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
-readers=(FuzzSafetensors FuzzGGUF FuzzNPZ FuzzGzip FuzzTokenizer FuzzConfiguration FuzzDictionary FuzzRecipe)
+readers=(FuzzSafetensors FuzzGGUF FuzzNPZ FuzzGzip FuzzTokenizer FuzzConfiguration FuzzDictionary FuzzRecipe FuzzExamples)
 for target in "${@:-${readers[@]}}"; do
   step "$target for $seconds s"
   swift build "${flags[@]}" --product "$target"
