@@ -175,14 +175,28 @@ import Testing
 
   @Test func anEndpointThatIsGone() throws {
     let scripted = try ScriptedSession([FakeModel.step]) { ($0.tries, $0.failuresInARow) = (2, 4) }
+    #expect(try scripted.decide() == ScriptedSession.right())
+    let spent = scripted.session.ledger.spent
     scripted.server.stop()
-    #expect(try scripted.decide(15) == none(.failed, 15))
-    let thrown = #expect(throws: ExplanationError.self) { try scripted.decide(20) }
+    // The first five are in the ledger.
+    #expect(try scripted.decide(20) == ScriptedSession.right() + none(.failed, 15))
+    let thrown = #expect(throws: ExplanationError.self) { try scripted.decide(25) }
     guard case .endpointDown(_, 4, _)? = thrown else {
       Issue.record("\(String(describing: thrown))")
       return
     }
-    #expect(scripted.session.ledger.spent == 0)
+    #expect(scripted.session.ledger.spent == spent)
+  }
+
+  @Test func anEndpointThatNeverWas() throws {
+    let scripted = try ScriptedSession([FakeModel.step]) { ($0.tries, $0.failuresInARow) = (3, 4) }
+    scripted.server.stop()
+    let thrown = #expect(throws: ExplanationError.self) { try scripted.decide() }
+    guard case .endpointDown(_, 1, _)? = thrown else {
+      Issue.record("\(String(describing: thrown))")
+      return
+    }
+    #expect(scripted.session.counts.retries == 2 && scripted.session.ledger.spent == 0)
   }
 
   @Test func otherWordsOnTheWire() throws {

@@ -36,6 +36,8 @@ public final class JudgeSession: @unchecked Sendable {
   private var dialect = ChatDialect()
   private var notBefore = ContinuousClock.now
   private var failures = 0
+  /// Whether anything was ever heard from the server.
+  private var wasReached = false
   private var counted = Counts()
 
   /// - Throws: `ExplanationError.setting` for limits that allow nothing.
@@ -95,10 +97,12 @@ public final class JudgeSession: @unchecked Sendable {
       do {
         answer = try endpoint.send(Data(request.json(model: model, dialect).utf8), timeout: limits.timeout)
       } catch let failure as TransportFailure {
+        if case .notConnected = failure {} else { locked { wasReached = true } }
         return try settle(call, failure, request)
       } catch {
         return try settle(call, .broken("\(error)"), request)
       }
+      locked { wasReached = true }
       let verdict = ChatVerdict(answer, dialect, now: Date())
       if case .answered = verdict {
         let parsed = ChatAnswer(answer.body)
@@ -179,13 +183,14 @@ extension JudgeSession {
     }
   }
 
-  /// Counts failures in a row: where nothing works any more, a run must not fail one feature after another.
+  /// Counts failures in a row: where nothing works any more, a run must not fail one feature after another. A server that
+  /// never answered at all, whatever was tried, is none.
   private func note(_ reason: String?) throws {
-    let count = locked {
+    let (count, limit) = locked {
       failures = reason == nil ? 0 : failures + 1
-      return failures
+      return (failures, wasReached ? limits.failuresInARow : 1)
     }
-    if let reason, count >= limits.failuresInARow {
+    if let reason, count >= limit {
       throw ExplanationError.endpointDown(url: endpoint.url, calls: count, reason: reason)
     }
   }
