@@ -7,7 +7,7 @@ import Sites
 public struct BuildPlan: Equatable, Sendable {
   /// Features of all dictionaries.
   public let features: Int
-  /// Bytes of memory at most, besides the model's and the dictionaries' own files.
+  /// Bytes that what is counted takes at most, however many tokens there are.
   public let bytes: Int
   /// Bytes of memory that this machine has.
   public let available: Int

@@ -72,7 +72,7 @@ struct AtlasBuildCommand: ParsableCommand {
     let what = items.count == 1 ? "a dictionary" : "\(items.count) dictionaries"
     Diagnostics.message(
       "\(Format.count(plan.features, "feature")) of \(what), "
-        + "at most \(Format.bytes(plan.bytes)) of memory besides the model's")
+        + "what is counted takes at most \(Format.bytes(plan.bytes)) of memory")
     if overwrite { try AtlasBuilder.remove(url) }
     let view = AtlasProgress()
     try builder.build(report: view.show)
