@@ -1,0 +1,231 @@
+import Checkpoints
+import Sites
+
+extension PackedContents {
+  private typealias Fault = ColumnReader.Fault
+
+  /// Reads `columns`. Whatever stands there, nothing in the result points outside of what it has.
+  /// - Throws: `ColumnReader.Fault`.
+  init(_ columns: [[UInt8]]) throws {
+    var reader = ColumnReader(columns)
+    let strings = try readAbout(reader.all(.about))
+    guard let tokens = number("tokens"), tokens > 0, let context = number("context"), 1...1 << 20 ~= context else {
+      throw Fault(reason: "tells no tokens or context")
+    }
+    for key in ["window_before", "window_after"] {
+      guard 0...127 ~= number(key) ?? -1 else { throw Fault(reason: "has no '\(key)' of 0 to 127") }
+    }
+    try readSequences(&reader, context: context)
+    // A few bytes may stand for many empty buckets, or many features that never fire.
+    var buckets = 0
+    for dictionary in dictionaries {
+      for _ in 0..<dictionary.features {
+        let feature = try feature(&reader, dictionary, tokens: tokens, context: context)
+        buckets += feature.sketch.extent?.count ?? 0
+        guard buckets <= 1 << 27, features.count < 1 << 22 else { throw Fault(reason: "has too many features") }
+        features.append(feature)
+      }
+    }
+    try readPool(&reader, context: context)
+    try readLabels(&reader, strings)
+    try reader.end()
+    vocabulary = []
+  }
+
+  private mutating func readAbout(_ bytes: [UInt8]) throws -> [String] {
+    let tree: JSONTree
+    do { tree = try JSONTree(bytes) } catch { throw Fault(reason: "its description is no JSON: \(error)") }
+    guard case .object(let about) = tree, case .array(let meta)? = about["meta"],
+      case .array(let dictionaries)? = about["dictionaries"], case .array(let strings)? = about["strings"]
+    else { throw Fault(reason: "its description lacks meta, dictionaries or strings") }
+    func text(_ tree: JSONTree?) throws -> String {
+      guard case .string(let text)? = tree else { throw Fault(reason: "its description has no text where one should be") }
+      return text
+    }
+    self.meta = try meta.map { pair in
+      guard case .array(let pair) = pair, pair.count == 2 else { throw Fault(reason: "its meta are no pairs") }
+      return try pair.map(text)
+    }
+    self.dictionaries = try dictionaries.map { item in
+      guard case .object(let fields) = item else { throw Fault(reason: "its dictionaries are no objects") }
+      func number(_ key: String, _ most: Int) throws -> Int {
+        guard let number = fields[key]?.integer, 1...most ~= number else { throw Fault(reason: "has no '\(key)'") }
+        return number
+      }
+      func flag(_ key: String) -> Bool { fields[key] == .bool(true) }
+      func optional(_ key: String) throws -> String? {
+        fields[key] == .null || fields[key] == nil ? nil : try text(fields[key])
+      }
+      var l0: Double?
+      if case .number(let number)? = fields["l0"] { l0 = number }
+      return Dictionary(
+        name: try text(fields["name"]), kind: try text(fields["kind"]), reads: try text(fields["reads"]),
+        writes: try text(fields["writes"]), width: try number("width", 1 << 31),
+        inputWidth: try number("d_in", 1 << 31), outputWidth: try number("d_out", 1 << 31),
+        sha256: try text(fields["weights_sha256"]), l0: l0, card: try optional("card"),
+        prefixes: try optional("prefixes"), features: try number("features", 1 << 31), isAttention: flag("attention"),
+        isSampled: flag("sampled"))
+    }
+    return try strings.map(text)
+  }
+
+  private mutating func readSequences(_ reader: inout ColumnReader, context: Int) throws {
+    let count = reader.remaining(.vocabulary)
+    for _ in 0..<count { vocabulary.append(Int32(try reader.get(.vocabulary, width: 3, in: 0..<1 << 24))) }
+    var last = -1
+    while reader.remaining(.sequenceNumber) > 0 {
+      let number = last + 1 + (try reader.get(.sequenceNumber, in: 0..<Int(Int32.max)))
+      guard number <= Int(Int32.max) else { throw Fault(reason: "has a sequence of number \(number)") }
+      last = number
+      let length = try reader.get(.sequenceLength, in: 1..<context + 1)
+      let tokens = try (0..<length).map { _ in try token(&reader, .token) }
+      let scales = try (0..<length).map { _ in try reader.get(.scale, width: 2, in: PackedNumber.coarseCodes) }
+      sequences.append(Sequence(number: number, tokens: tokens, scales: scales))
+    }
+  }
+
+  private func token(_ reader: inout ColumnReader, _ column: PackedColumn) throws -> Int32 {
+    vocabulary[try reader.get(column, width: 3, in: 0..<vocabulary.count)]
+  }
+
+  private func feature(
+    _ reader: inout ColumnReader, _ dictionary: Dictionary, tokens: Int, context: Int
+  ) throws -> Feature {
+    var feature = Feature()
+    feature.sequences = try reader.get(.sequences, in: 0..<Int(Int32.max))
+    guard feature.sequences > 0 else { return feature }
+    feature.mean = try reader.get(.mean, width: 2, in: PackedNumber.fineCodes)
+    let length = try reader.get(.sketchLength, in: 1..<1 << 16)
+    guard let sketch = ActivationSketch(encoded: try reader.get(bytes: length, .sketch)), 1...tokens ~= sketch.count
+    else { throw Fault(reason: "has a sketch that is none") }
+    feature.sketch = sketch
+    for _ in 0..<(try reader.get(.raisedCount, in: 0..<256)) { feature.raised.append(try token(&reader, .raised)) }
+    for _ in 0..<(try reader.get(.loweredCount, in: 0..<256)) { feature.lowered.append(try token(&reader, .lowered)) }
+    for bin in -1..<sketch.intervals.count {
+      var reference = sketch.reference(of: bin)
+      for _ in 0..<(try reader.get(.exampleCount, in: (bin < 0 ? 1 : 0)..<1001)) {
+        let range = 0..<(bin < 0 ? reference + 1 : sketch.span(of: bin))
+        let distance = try reader.get(.exampleActivation, in: range)
+        let activation = bin < 0 ? reference - distance : reference + distance
+        guard PackedNumber.fineCodes ~= activation else { throw Fault(reason: "has an activation that is none") }
+        if bin < 0 { reference = activation }
+        feature.examples.append(try example(&reader, dictionary, bin: bin, activation: activation))
+      }
+    }
+    for _ in 0..<(try reader.get(.coactiveCount, in: 0..<256)) {
+      let other = try reader.get(.coactive, width: 3, in: 0..<dictionary.features)
+      let together = try reader.get(.coactiveTokens, in: 1..<sketch.count + 1)
+      var value: Float?
+      if dictionary.isSampled {
+        value = Float(bitPattern: UInt32(truncatingIfNeeded: try reader.bits(.coactiveValue, width: 4)))
+        guard let value, value >= 0, value <= 1 else { throw Fault(reason: "has a share outside 0 to 1") }
+      }
+      feature.coactive.append(Partner(feature: other, tokens: together, value: value))
+    }
+    return feature
+  }
+
+  private func example(
+    _ reader: inout ColumnReader, _ dictionary: Dictionary, bin: Int, activation: Int
+  ) throws -> Example {
+    let sequence = try reader.get(.exampleSequence, width: 3, in: 0..<sequences.count)
+    let tokens = sequences[sequence].tokens
+    let position = try reader.get(.examplePosition, in: 0..<tokens.count)
+    let usual = Self.window(
+      of: position, in: tokens, begin: tokens.first ?? 0, before: number("window_before") ?? 0,
+      after: number("window_after") ?? 0)
+    let start = usual.0 - (try reader.getSigned(.windowStart, in: -(1 << 20)..<1 << 20))
+    let length = usual.1 - (try reader.getSigned(.windowLength, in: -(1 << 20)..<1 << 20))
+    guard start >= 0, 1...256 ~= length, start + length <= tokens.count, start..<start + length ~= position else {
+      throw Fault(reason: "has a window of \(length) tokens at \(start) of \(tokens.count)")
+    }
+    var example = Example(
+      bin: bin, sequence: sequence, position: position, activation: activation, start: start, length: length)
+    let own = Active(offset: position - start, strength: PackedNumber.coarse(PackedNumber.fine(activation)))
+    var others: [Active] = []
+    var (next, strength) = (0, own.strength)
+    for _ in 0..<(try reader.get(.activeCount, in: 0..<length)) {
+      let offset = next + (try reader.get(.activeOffset, in: 0..<length))
+      strength += try reader.getSigned(.activeStrength, in: -(1 << 16)..<1 << 16)
+      guard offset < length, offset != own.offset, PackedNumber.coarseCodes ~= strength else {
+        throw Fault(reason: "has an activation outside its window, or none")
+      }
+      others.append(Active(offset: offset, strength: strength))
+      next = offset + 1
+    }
+    var active = [own] + others
+    if dictionary.isAttention {
+      for i in active.indices { active[i].scale = try reader.get(.attentionScale, width: 2, in: PackedNumber.coarseCodes) }
+      example.sources = try sources(&reader, length: length, tokens: tokens.count)
+    }
+    example.active = active.sorted { $0.offset < $1.offset }
+    return example
+  }
+
+  private func sources(_ reader: inout ColumnReader, length: Int, tokens: Int) throws -> Sources? {
+    let scale = try reader.get(.sourceScale, in: 0..<PackedNumber.fineCodes.upperBound + 1) - 1
+    guard scale >= 0 else { return nil }
+    func values(_ count: Int) throws -> [Int8] {
+      try reader.get(bytes: count, .sourceValue).map { Int8(bitPattern: $0) }
+    }
+    let inside = try values(length + 2)
+    let outside = try (0..<(try reader.get(.outsideCount, in: 0..<4))).map { _ in
+      Outside(position: try reader.get(.outsidePosition, in: 0..<tokens), value: try values(1)[0])
+    }
+    return Sources(scale: scale, values: inside, outside: outside)
+  }
+
+  private mutating func readPool(_ reader: inout ColumnReader, context: Int) throws {
+    let (before, after) = (number("window_before") ?? 0, number("window_after") ?? 0)
+    for _ in 0..<(try reader.get(.poolCount, in: 0..<1 << 21)) {
+      let sequence = try reader.get(.poolSequence, width: 3, in: 0..<sequences.count)
+      let start = try reader.get(.poolStart, in: 0..<context)
+      guard start + before + 1 + after <= sequences[sequence].tokens.count else {
+        throw Fault(reason: "has a window of the pool that ends behind its sequence")
+      }
+      pool.append(Window(sequence: sequence, start: start))
+    }
+    guard !pool.isEmpty else { return }
+    for _ in features { poolBits.append(Array(try reader.get(bytes: (pool.count + 7) / 8, .poolBits))) }
+  }
+
+  private mutating func readLabels(_ reader: inout ColumnReader, _ strings: [String]) throws {
+    var accuracies: [Double] = []
+    while reader.remaining(.accuracies) > 0 {
+      let number = Double(bitPattern: try reader.bits(.accuracies, width: 8))
+      guard number >= 0, number <= 1 else { throw Fault(reason: "has an accuracy outside 0 to 1") }
+      accuracies.append(number)
+    }
+    func string(_ column: PackedColumn) throws -> String? {
+      let place = try reader.get(column, in: 0..<strings.count + 1)
+      return place > 0 ? strings[place - 1] : nil
+    }
+    func known(_ column: PackedColumn) throws -> String {
+      guard let text = try string(column) else { throw Fault(reason: "has a label or score without a name") }
+      return text
+    }
+    func accuracy() throws -> Double? {
+      let place = try reader.get(.scoreAccuracy, in: 0..<accuracies.count + 1)
+      return place > 0 ? accuracies[place - 1] : nil
+    }
+    for _ in 0..<(try reader.get(.labelCount, in: 0..<1 << 31)) {
+      let feature = try reader.get(.labelFeature, width: 3, in: 0..<features.count)
+      let (author, method, created) = (try known(.labelKind), try known(.labelKind), try known(.labelKind))
+      let prompt = try string(.labelKind)
+      let length = try reader.get(.labelLength, in: 0..<1 << 20)
+      let text = String(decoding: try reader.get(bytes: length, .labelText), as: UTF8.self)
+      let scores = try (0..<(try reader.get(.scoreCount, in: 0..<256))).map { _ in
+        let (test, judge, created) = (try known(.scoreKind), try known(.scoreKind), try known(.scoreKind))
+        let reason = try string(.scoreKind)
+        let counts = try (0..<8).map { _ in try reader.get(.scoreCounts, in: 0..<1 << 31) }
+        return Score(
+          test: test, judge: judge, reason: reason, created: created, balanced: try accuracy(), hard: try accuracy(),
+          counts: counts)
+      }
+      labels.append(
+        Label(
+          feature: feature, author: author, method: method, text: text, created: created, prompt: prompt,
+          scores: scores))
+    }
+  }
+}
