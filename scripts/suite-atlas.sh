@@ -23,7 +23,7 @@ step "Labelling its features"
 "$gscope" explain "$work/atlas.sqlite" --lexical
 step "Packing it"
 mkdir -p "$suite/atlas"
-# shellcheck disable=SC2046
-"$gscope" atlas export "$work/atlas.sqlite" --to packed --output "$suite/atlas/atlas.gsatlas" $(<scripts/suite-atlas.options)
+"$gscope" atlas export "$work/atlas.sqlite" --to packed --output "$suite/atlas/atlas.gsatlas" \
+  --top 6 --per-interval 1 --logits 5 --coactive 5 --pool 64
 cp "$work/manifest.json" "$suite/atlas/manifest.json"
 ls -l "$suite/atlas"

@@ -39,12 +39,12 @@ extension PackedContents {
     _ db: Database, _ atlas: Atlas, _ options: PackingOptions, _ check: () throws -> Void
   ) throws {
     let left = ["state", "fingerprint", "scales", "schema"]
-    meta = try Row.fetchAll(db, sql: "SELECT key, value FROM meta ORDER BY key").map { [$0["key"], $0["value"]] }
+    meta = try Row.fetchAll(db, sql: "SELECT key, value FROM meta ORDER BY key").map { [$0["key"] as String, $0["value"] as String] }
       .filter { !left.contains($0[0]) }
     for dictionary in atlas.dictionaries { dictionaries.append(try Self.dictionary(dictionary, db, meta)) }
     var places: [Int: Int] = [:]
     try readSequences(db, options, atlas, &places)
-    var sequenceScales = SequenceScales(db, meta: try atlas.meta("scales"))
+    var sequenceScales = try SequenceScales(db)
     for (dictionary, entry) in zip(atlas.dictionaries, dictionaries) {
       let ids = dictionary.firstFeature..<dictionary.firstFeature + dictionary.features
       for row in try Row.fetchAll(
@@ -107,7 +107,7 @@ extension PackedContents {
     guard let sketch = ActivationSketch(encoded: (row["sketch"] as Data?) ?? Data()), sketch.count == count else {
       throw AtlasError.file(path: "feature.sketch", reason: "that of feature \(id) counts other than \(count)")
     }
-    feature.sequences = row["sequences"]
+    feature.sequences = (row["sequences"] as Int?) ?? 0
     feature.mean = PackedNumber.fine(Float((row["mean"] as Double?) ?? 0))
     feature.sketch = sketch
     if let table = try Row.fetchOne(
@@ -121,7 +121,7 @@ extension PackedContents {
       db.cachedStatement(sql: "SELECT * FROM example WHERE feature_id = ? ORDER BY bin, rank"), arguments: [id])
     for row in rows {
       let (bin, rank): (Int, Int) = (row["bin"], row["rank"])
-      guard rank < (bin < 0 ? options.top : options.perInterval), let sequence = places[row["sequence_id"]] else {
+      guard rank < (bin < 0 ? options.top : options.perInterval), let sequence = places[row["sequence_id"] as Int] else {
         continue
       }
       feature.examples.append(try example(row, sequence, entry, dictionary, &scales))
@@ -176,7 +176,7 @@ extension PackedContents {
     var kept: [Int] = []
     for row in try Row.fetchAll(db, sql: "SELECT * FROM pool_window ORDER BY id") {
       let split: Int = row["split"]
-      guard taken[split, default: 0] < options.pool, let sequence = places[row["sequence_id"]] else { continue }
+      guard taken[split, default: 0] < options.pool, let sequence = places[row["sequence_id"] as Int] else { continue }
       taken[split, default: 0] += 1
       kept.append(row["id"])
       pool.append(Window(sequence: sequence, start: row["start"]))
@@ -210,7 +210,7 @@ extension PackedContents {
           Score(
             test: score["test"], judge: score["judge"], reason: score["reason"], created: score["created"],
             balanced: score["balanced_accuracy"], hard: score["hard_accuracy"],
-            counts: Self.countColumns.map { score[$0] })
+            counts: Self.countColumns.map { score[$0] as Int })
         })
     }
   }

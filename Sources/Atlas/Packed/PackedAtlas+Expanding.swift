@@ -145,15 +145,15 @@ struct PackedExpansion {
         place + 1, label.feature, label.author, label.method, label.text, label.created, label.prompt,
       ])
       for score in label.scores {
-        let counts = score.counts.map { $0 as (any DatabaseValueConvertible)? }
+        var arguments: StatementArguments = [place + 1, score.test, score.judge, score.balanced, score.hard]
+        arguments += StatementArguments(score.counts)
+        arguments += [score.reason, score.created]
         try db.cachedStatement(
           sql: """
             INSERT INTO score(explanation_id, test, judge, balanced_accuracy, hard_accuracy, tp, fn, tn, fp, refused,
               malformed, timed_out, failed, reason, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """
-        ).execute(
-          arguments: [place + 1, score.test, score.judge, score.balanced, score.hard]
-            + StatementArguments(counts) + [score.reason, score.created])
+        ).execute(arguments: arguments)
       }
     }
   }

@@ -1,9 +1,9 @@
 import Checkpoints
-public import Dictionaries
+import Dictionaries
 public import Foundation
-public import Gemma
+import Gemma
 import Sites
-public import Tokenization
+import Tokenization
 
 /// A packed atlas: a small file from which, with the model and the dictionaries it is about, an atlas is made again
 /// without a pass of the model.

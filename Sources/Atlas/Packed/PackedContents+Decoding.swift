@@ -20,7 +20,7 @@ extension PackedContents {
     var buckets = 0
     for dictionary in dictionaries {
       for _ in 0..<dictionary.features {
-        let feature = try feature(&reader, dictionary, tokens: tokens, context: context)
+        let feature = try self.feature(&reader, dictionary, tokens: tokens, context: context)
         buckets += feature.sketch.extent?.count ?? 0
         guard buckets <= 1 << 27, features.count < 1 << 22 else { throw Fault(reason: "has too many features") }
         features.append(feature)
@@ -44,7 +44,7 @@ extension PackedContents {
     }
     self.meta = try meta.map { pair in
       guard case .array(let pair) = pair, pair.count == 2 else { throw Fault(reason: "its meta are no pairs") }
-      return try pair.map(text)
+      return try pair.map { try text($0) }
     }
     self.dictionaries = try dictionaries.map { item in
       guard case .object(let fields) = item else { throw Fault(reason: "its dictionaries are no objects") }
@@ -66,7 +66,7 @@ extension PackedContents {
         prefixes: try optional("prefixes"), features: try number("features", 1 << 31), isAttention: flag("attention"),
         isSampled: flag("sampled"))
     }
-    return try strings.map(text)
+    return try strings.map { try text($0) }
   }
 
   private mutating func readSequences(_ reader: inout ColumnReader, context: Int) throws {

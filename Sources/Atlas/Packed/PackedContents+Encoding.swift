@@ -23,7 +23,7 @@ extension PackedContents {
     var first = 0
     for dictionary in dictionaries {
       for (index, feature) in features[first..<first + dictionary.features].enumerated() {
-        put(feature, index, dictionary, &writer) { put(token: $0, $1, &$2) }
+        self.put(feature, index, dictionary, &writer) { put(token: $0, $1, &$2) }
       }
       first += dictionary.features
     }
@@ -61,7 +61,7 @@ extension PackedContents {
       for example in group {
         writer.put(bin < 0 ? reference - example.activation : example.activation - reference, .exampleActivation)
         if bin < 0 { reference = example.activation }
-        put(example, dictionary, &writer)
+        self.put(example, dictionary, &writer)
       }
     }
     writer.put(feature.coactive.count, .coactiveCount)

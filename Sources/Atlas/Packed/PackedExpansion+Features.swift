@@ -99,7 +99,7 @@ extension PackedExpansion {
         activation: example.start + token.offset == example.position ? own : PackedNumber.coarse(token.strength))
     }
     let effects = zip(example.active, active).map { packed, token -> Float? in
-      guard let next = next(after: packed, of: example), let logit = logits[next] else { return nil }
+      guard let next = self.next(after: packed, of: example), let logit = logits[next] else { return nil }
       let divisor: Float = PackedNumber.coarse(sequence.scales[example.start + packed.offset])
       let effect = token.activation * logit / divisor
       return isAttention ? effect / PackedNumber.coarse(packed.scale) : effect

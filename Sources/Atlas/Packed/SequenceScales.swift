@@ -9,8 +9,9 @@ struct SequenceScales {
   private let layers: [Int]
   private var last: (id: Int, scales: [Float], length: Int)?
 
-  init(_ db: Database, meta: String?) {
+  init(_ db: Database) throws {
     self.db = db
+    let meta = try String.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'scales'")
     var names: [String] = []
     if case .array(let list)? = meta.flatMap({ try? JSONTree(Array($0.utf8)) }) {
       for case .string(let name) in list { names.append(name) }
