@@ -1,6 +1,7 @@
 import Checkpoints
 public import Foundation
 import GRDB
+import Sites
 
 extension Atlas {
   /// Writes a packed atlas: a small file that `PackedAtlas` expands again, with the model and the dictionaries, in
@@ -10,7 +11,7 @@ extension Atlas {
   ///   `.file`; `CheckpointError` for a disk that cannot be written; what `check` throws.
   @discardableResult
   public func pack(
-    to url: URL, options: PackingOptions = PackingOptions(), check: () throws -> Void = {}
+    to url: URL, options: PackedOptions = PackedOptions(), check: () throws -> Void = {}
   ) throws -> [(part: String, bytes: Int)] {
     try options.validate()
     if case .building(let tokens, let planned) = state {
@@ -36,8 +37,9 @@ extension Atlas {
 extension PackedContents {
   /// Reads an atlas.
   fileprivate init(
-    _ db: Database, _ atlas: Atlas, _ options: PackingOptions, _ check: () throws -> Void
+    _ db: Database, _ atlas: Atlas, _ options: PackedOptions, _ check: () throws -> Void
   ) throws {
+    bars = options.bars
     let left = ["state", "fingerprint", "scales", "schema"]
     meta = try Row.fetchAll(db, sql: "SELECT key, value FROM meta ORDER BY key").map { [$0["key"] as String, $0["value"] as String] }
       .filter { !left.contains($0[0]) }
@@ -75,7 +77,7 @@ extension PackedContents {
 
   /// Takes the sequences that what is packed refers to.
   private mutating func readSequences(
-    _ db: Database, _ options: PackingOptions, _ atlas: Atlas, _ places: inout [Int: Int]
+    _ db: Database, _ options: PackedOptions, _ atlas: Atlas, _ places: inout [Int: Int]
   ) throws {
     let ids = try Int.fetchAll(
       db,
@@ -98,7 +100,7 @@ extension PackedContents {
   }
 
   private static func feature(
-    _ row: Row, _ dictionary: AtlasDictionary, _ entry: Dictionary, _ options: PackingOptions, _ places: [Int: Int],
+    _ row: Row, _ dictionary: AtlasDictionary, _ entry: Dictionary, _ options: PackedOptions, _ places: [Int: Int],
     _ scales: inout SequenceScales, _ db: Database
   ) throws -> Feature {
     var feature = Feature()
@@ -110,6 +112,8 @@ extension PackedContents {
     feature.sequences = (row["sequences"] as Int?) ?? 0
     feature.mean = PackedNumber.fine(Float((row["mean"] as Double?) ?? 0))
     feature.sketch = sketch
+    feature.quantiles = FeatureWriter.quantiles.compactMap { sketch.bucket(atQuantile: $0) }
+    feature.intervals = sketch.intervals
     if let table = try Row.fetchOne(
       db.cachedStatement(sql: "SELECT top_tokens, bottom_tokens FROM logits WHERE feature_id = ?"), arguments: [id])
     {
@@ -170,7 +174,7 @@ extension PackedContents {
   }
 
   private mutating func readPool(
-    _ db: Database, _ options: PackingOptions, _ places: [Int: Int], _ atlas: Atlas
+    _ db: Database, _ options: PackedOptions, _ places: [Int: Int], _ atlas: Atlas
   ) throws {
     var taken = [0: 0, 1: 0]
     var kept: [Int] = []

@@ -23,7 +23,6 @@ public struct PackedAtlas: Sendable {
   /// Reads a file, and checks that it is whole and that everything in it fits together.
   /// - Throws: `AtlasError.file` for a file that is damaged, cut short, of another version, or none.
   public init(contentsOf url: URL) throws {
-    self.url = url
     guard let size = try? url.resourceValues(forKeys: [.fileSizeKey]).fileSize, size <= Self.mostBytes,
       let data = try? Data(contentsOf: url)
     else { throw AtlasError.file(path: url.path, reason: "cannot be read, or is larger than any packed atlas") }

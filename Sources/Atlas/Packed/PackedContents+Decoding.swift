@@ -42,6 +42,10 @@ extension PackedContents {
       guard case .string(let text)? = tree else { throw Fault(reason: "its description has no text where one should be") }
       return text
     }
+    guard let bars = about["bars"]?.integer, [1, 2, 4, 8, 16, 32].contains(bars) else {
+      throw Fault(reason: "tells no number of buckets to an octave")
+    }
+    self.bars = bars
     self.meta = try meta.map { pair in
       guard case .array(let pair) = pair, pair.count == 2 else { throw Fault(reason: "its meta are no pairs") }
       return try pair.map { try text($0) }
@@ -84,6 +88,39 @@ extension PackedContents {
     }
   }
 
+  private func logit(_ reader: inout ColumnReader, _ column: PackedColumn) throws -> Int32 {
+    Int32(try reader.get(column, width: 3, in: 0..<1 << 24))
+  }
+
+  /// Quantiles and intervals: those of the sketch, where it is whole.
+  private func readShares(
+    _ reader: inout ColumnReader, _ sketch: ActivationSketch, _ feature: inout Feature
+  ) throws {
+    guard bars < ActivationSketch.perOctave else {
+      feature.quantiles = FeatureWriter.quantiles.compactMap { sketch.bucket(atQuantile: $0) }
+      feature.intervals = sketch.intervals
+      return
+    }
+    let first = (sketch.extent?.lowerBound ?? 0) * (ActivationSketch.perOctave / bars)
+    var last = first
+    for _ in FeatureWriter.quantiles {
+      last += try reader.get(.quantiles, in: 0..<PackedNumber.coarseCodes.upperBound)
+      guard PackedNumber.coarseCodes ~= last else { throw Fault(reason: "has a quantile that is none") }
+      feature.quantiles.append(last)
+    }
+    last = first
+    for _ in 0..<(try reader.get(.intervalCount, in: 1..<6)) {
+      let start = last + (try reader.get(.intervalEnd, in: 0..<PackedNumber.coarseCodes.upperBound))
+      last = start + (try reader.get(.intervalEnd, in: 1..<PackedNumber.coarseCodes.upperBound))
+      guard last <= PackedNumber.coarseCodes.upperBound else { throw Fault(reason: "has an interval that is none") }
+      let count = try reader.get(.intervalFirings, in: 1..<sketch.count + 1)
+      feature.intervals.append(ActivationSketch.Interval(buckets: start..<last, count: count))
+    }
+    guard feature.intervals.reduce(0, { $0 + $1.count }) == sketch.count else {
+      throw Fault(reason: "has intervals that do not hold every firing once")
+    }
+  }
+
   private func token(_ reader: inout ColumnReader, _ column: PackedColumn) throws -> Int32 {
     vocabulary[try reader.get(column, width: 3, in: 0..<vocabulary.count)]
   }
@@ -98,13 +135,15 @@ extension PackedContents {
     let length = try reader.get(.sketchLength, in: 1..<1 << 16)
     guard let sketch = ActivationSketch(encoded: try reader.get(bytes: length, .sketch)), 1...tokens ~= sketch.count
     else { throw Fault(reason: "has a sketch that is none") }
-    feature.sketch = sketch
-    for _ in 0..<(try reader.get(.raisedCount, in: 0..<256)) { feature.raised.append(try token(&reader, .raised)) }
-    for _ in 0..<(try reader.get(.loweredCount, in: 0..<256)) { feature.lowered.append(try token(&reader, .lowered)) }
-    for bin in -1..<sketch.intervals.count {
-      var reference = sketch.reference(of: bin)
+    guard (sketch.extent?.upperBound ?? 0) * (ActivationSketch.perOctave / bars) <= PackedNumber.coarseCodes.upperBound
+    else { throw Fault(reason: "has a sketch of numbers that are none") }
+    try readShares(&reader, sketch, &feature)
+    for _ in 0..<(try reader.get(.raisedCount, in: 0..<256)) { feature.raised.append(try logit(&reader, .raised)) }
+    for _ in 0..<(try reader.get(.loweredCount, in: 0..<256)) { feature.lowered.append(try logit(&reader, .lowered)) }
+    for bin in -1..<feature.intervals.count {
+      var reference = bin < 0 ? sketch.reference(bars: bars) : feature.intervals[bin].buckets.lowerBound << 3
       for _ in 0..<(try reader.get(.exampleCount, in: (bin < 0 ? 1 : 0)..<1001)) {
-        let range = 0..<(bin < 0 ? reference + 1 : sketch.span(of: bin))
+        let range = 0..<(bin < 0 ? reference + 1 : feature.intervals[bin].buckets.count << 3)
         let distance = try reader.get(.exampleActivation, in: range)
         let activation = bin < 0 ? reference - distance : reference + distance
         guard PackedNumber.fineCodes ~= activation else { throw Fault(reason: "has an activation that is none") }
@@ -112,6 +151,8 @@ extension PackedContents {
         feature.examples.append(try example(&reader, dictionary, bin: bin, activation: activation))
       }
     }
+    let largest = feature.examples.first.map { PackedNumber.coarse(PackedNumber.fine($0.activation)) } ?? 0
+    feature.sketch = sketch.spread(bars: bars, largest: largest)
     for _ in 0..<(try reader.get(.coactiveCount, in: 0..<256)) {
       let other = try reader.get(.coactive, width: 3, in: 0..<dictionary.features)
       let together = try reader.get(.coactiveTokens, in: 1..<sketch.count + 1)

@@ -9,22 +9,17 @@ extension PackedContents {
     var places: [Int32: Int] = [:]
     for (place, token) in vocabulary.enumerated() { places[token] = place }
     for token in vocabulary { writer.put(UInt64(UInt32(bitPattern: token)), width: 3, .vocabulary) }
-    func put(token: Int32, _ column: PackedColumn, _ writer: inout ColumnWriter) {
-      writer.put(UInt64(places[token] ?? 0), width: 3, column)
-    }
     var last = -1
     for sequence in sequences {
       writer.put(sequence.number - last - 1, .sequenceNumber)
       last = sequence.number
       writer.put(sequence.tokens.count, .sequenceLength)
-      for token in sequence.tokens { put(token: token, .token, &writer) }
+      for token in sequence.tokens { writer.put(UInt64(places[token] ?? 0), width: 3, .token) }
       for scale in sequence.scales { writer.put(UInt64(scale), width: 2, .scale) }
     }
     var first = 0
     for dictionary in dictionaries {
-      for (index, feature) in features[first..<first + dictionary.features].enumerated() {
-        self.put(feature, index, dictionary, &writer) { put(token: $0, $1, &$2) }
-      }
+      for feature in features[first..<first + dictionary.features] { put(feature, dictionary, &writer) }
       first += dictionary.features
     }
     putPool(&writer)
@@ -36,32 +31,30 @@ extension PackedContents {
   private var tokensByFrequency: [Int32] {
     var counts: [Int32: Int] = [:]
     for sequence in sequences { for token in sequence.tokens { counts[token, default: 0] += 1 } }
-    for feature in features { for token in feature.raised + feature.lowered { counts[token, default: 0] += 1 } }
     return counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
   }
 
-  private func put(
-    _ feature: Feature, _ index: Int, _ dictionary: Dictionary, _ writer: inout ColumnWriter,
-    _ put: (Int32, PackedColumn, inout ColumnWriter) -> Void
-  ) {
+  private func put(_ feature: Feature, _ dictionary: Dictionary, _ writer: inout ColumnWriter) {
     writer.put(feature.sequences, .sequences)
     guard feature.sequences > 0 else { return }
     writer.put(UInt64(feature.mean), width: 2, .mean)
-    let sketch = feature.sketch.encoded
+    let merged = feature.sketch.merged(bars: bars)
+    let sketch = merged.encoded
     writer.put(sketch.count, .sketchLength)
     writer.put(bytes: sketch, .sketch)
+    if bars < ActivationSketch.perOctave { put(feature.quantiles, feature.intervals, merged, &writer) }
     writer.put(feature.raised.count, .raisedCount)
-    for token in feature.raised { put(token, .raised, &writer) }
+    for token in feature.raised { writer.put(UInt64(UInt32(bitPattern: token)), width: 3, .raised) }
     writer.put(feature.lowered.count, .loweredCount)
-    for token in feature.lowered { put(token, .lowered, &writer) }
-    for bin in -1..<feature.sketch.intervals.count {
+    for token in feature.lowered { writer.put(UInt64(UInt32(bitPattern: token)), width: 3, .lowered) }
+    for bin in -1..<feature.intervals.count {
       let group = feature.examples.filter { $0.bin == bin }
       writer.put(group.count, .exampleCount)
-      var reference = feature.sketch.reference(of: bin)
+      var reference = bin < 0 ? merged.reference(bars: bars) : feature.intervals[bin].buckets.lowerBound << 3
       for example in group {
         writer.put(bin < 0 ? reference - example.activation : example.activation - reference, .exampleActivation)
         if bin < 0 { reference = example.activation }
-        self.put(example, dictionary, &writer)
+        put(example, dictionary, &writer)
       }
     }
     writer.put(feature.coactive.count, .coactiveCount)
@@ -71,6 +64,28 @@ extension PackedContents {
       if dictionary.isSampled {
         writer.put(UInt64((partner.value ?? 0).bitPattern), width: 4, .coactiveValue)
       }
+    }
+  }
+
+  /// - Parameter merged: the sketch as it is packed.
+  private func put(
+    _ quantiles: [Int], _ intervals: [ActivationSketch.Interval], _ merged: ActivationSketch,
+    _ writer: inout ColumnWriter
+  ) {
+    var last = (merged.extent?.lowerBound ?? 0) * (ActivationSketch.perOctave / bars)
+    let first = last
+    for bucket in quantiles {
+      writer.put(bucket - last, .quantiles)
+      last = bucket
+    }
+    writer.put(intervals.count, .intervalCount)
+    last = first
+    for interval in intervals {
+      // An interval begins where the one before it ends, or at a later bucket that counts something.
+      writer.put(interval.buckets.lowerBound - last, .intervalEnd)
+      writer.put(interval.buckets.count, .intervalEnd)
+      writer.put(interval.count, .intervalFirings)
+      last = interval.buckets.upperBound
     }
   }
 
@@ -153,7 +168,7 @@ extension PackedContents {
         + "\"l0\":\(item.l0.map { "\($0)" } ?? "null"),\"card\":\(text(item.card)),\"prefixes\":\(text(item.prefixes)),"
         + "\"features\":\(item.features),\"attention\":\(item.isAttention),\"sampled\":\(item.isSampled)}"
     }
-    return "{\"meta\":\(list(meta.map { list($0.map(JSONText.quoted)) })),\"dictionaries\":\(list(dictionaries)),"
+    return "{\"bars\":\(bars),\"meta\":\(list(meta.map { list($0.map(JSONText.quoted)) })),\"dictionaries\":\(list(dictionaries)),"
       + "\"strings\":\(list(strings.map(JSONText.quoted)))}"
   }
 
@@ -170,15 +185,4 @@ extension PackedContents {
       return list.count
     }
   }
-}
-
-extension ActivationSketch {
-  /// What the activations of examples are told from, as `PackedNumber.fine`: the largest that the sketch may have
-  /// counted, from which top examples go down one from the other; or the least of an interval.
-  func reference(of bin: Int) -> Int {
-    bin < 0 ? ((extent?.upperBound ?? 1) << 3) - 1 : intervals[bin].buckets.lowerBound << 3
-  }
-
-  /// Codes that an example of an interval may have.
-  func span(of bin: Int) -> Int { intervals[bin].buckets.count << 3 }
 }

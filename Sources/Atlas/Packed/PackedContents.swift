@@ -24,6 +24,9 @@ struct PackedContents: Equatable {
     var sequences = 0
     var mean = 0
     var sketch = ActivationSketch()
+    /// Buckets of `FeatureWriter.quantiles`.
+    var quantiles: [Int] = []
+    var intervals: [ActivationSketch.Interval] = []
     var raised: [Int32] = []
     var lowered: [Int32] = []
     var examples: [Example] = []
@@ -105,6 +108,8 @@ struct PackedContents: Equatable {
     var counts: [Int]
   }
 
+  /// Buckets of a sketch to an octave: 32, or fewer, and then counts are spread evenly over those that were one.
+  var bars = ActivationSketch.perOctave
   /// Sorted by key.
   var meta: [[String]] = []
   var dictionaries: [Dictionary] = []

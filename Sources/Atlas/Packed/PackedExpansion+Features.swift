@@ -4,6 +4,7 @@ import Foundation
 import GRDB
 import Gemma
 import Tensors
+import Tokenization
 
 extension PackedExpansion {
   private static var block: Int { 256 }
@@ -28,7 +29,7 @@ extension PackedExpansion {
         guard contents.features[id].sequences > 0 else { continue }
         let row = (feature - start) * width
         try write(id, values[row..<row + width], isAttention: dictionary.isAttention, writer, effects)
-        for (bin, interval) in contents.features[id].sketch.intervals.enumerated() {
+        for (bin, interval) in contents.features[id].intervals.enumerated() {
           try db.cachedStatement(
             sql: "INSERT INTO interval(feature_id, bin, lower, upper, count) VALUES (?, ?, ?, ?, ?)"
           ).execute(arguments: [id, bin, Double(interval.lower), Double(interval.upper), interval.count])
@@ -44,7 +45,7 @@ extension PackedExpansion {
     let isLive = feature.sequences > 0
     let (count, tokens) = (feature.sketch.count, contents.number("tokens") ?? 0)
     let best = feature.examples.first { $0.bin < 0 }
-    let quantiles = FeatureWriter.quantiles.compactMap { feature.sketch.quantile($0) }
+    let quantiles = feature.quantiles.map { ActivationSketch.middle(of: $0) }
     try db.cachedStatement(
       sql: """
         INSERT INTO feature(id, dictionary_id, read, idx, count, sequences, rate, mean, max, max_sequence, max_position,

@@ -12,15 +12,18 @@ struct PackingFlags: ParsableArguments {
   @Option(help: ArgumentHelp("packed: co-active features; all without it.", valueName: "n")) var coactive: Int?
   @Option(help: ArgumentHelp("packed: windows of each half of the pool; all without it.", valueName: "n"))
   var pool: Int?
+  @Option(help: ArgumentHelp("packed: buckets of sketches to an octave: 1, 2, 4, 8, 16, or 32 for all.", valueName: "n"))
+  var bars: Int?
   @Flag(help: "packed: leave labels out.") var noLabels = false
 
-  private var options: PackingOptions {
-    var options = PackingOptions(labels: !noLabels)
+  private var options: PackedOptions {
+    var options = PackedOptions(labels: !noLabels)
     if let top { options.top = top }
     if let perInterval { options.perInterval = perInterval }
     if let logits { options.logits = logits }
     if let coactive { options.coactive = coactive }
     if let pool { options.pool = pool }
+    if let bars { options.bars = bars }
     return options
   }
 

@@ -102,12 +102,14 @@ import Testing
   @Test func lessCanBePacked() throws {
     try explain()
     try atlas.pack(
-      to: file, options: PackingOptions(top: 2, perInterval: 1, logits: 3, coactive: 2, pool: 2, labels: false))
+      to: file, options: PackedOptions(top: 2, perInterval: 1, logits: 3, coactive: 2, pool: 2, bars: 8, labels: false))
     let copy = try expand(file, "copy.sqlite")
     #expect(try copy.check().faults.isEmpty)
     for key in try atlas.features(of: "attention") {
       let (a, b) = (try atlas.feature(key), try copy.feature(key))
-      #expect(a.count == b.count && b.explanations.isEmpty)
+      #expect(a.count == b.count && b.explanations.isEmpty && a.intervals == b.intervals)
+      // Quantiles and intervals are whole; of the sketch what has four bars to an octave.
+      #expect(a.quantiles.map(\.value) == b.quantiles.map(\.value) && a.sketch.histogram == b.sketch.histogram)
       #expect(b.coactive == Array(a.coactive.prefix(2)))
       #expect(b.logits?.top.map(\.token) ?? [] == Array((a.logits?.top.map(\.token) ?? []).prefix(3)))
       #expect(try copy.examples(key, .top).map(\.position) == atlas.examples(key, .top).prefix(2).map(\.position))
@@ -115,7 +117,7 @@ import Testing
         #expect(try copy.examples(key, .interval(bin)).count == min(1, atlas.examples(key, .interval(bin)).count))
       }
     }
-    #expect(throws: AtlasError.self) { try atlas.pack(to: file, options: PackingOptions(top: 0)) }
+    #expect(throws: AtlasError.self) { try atlas.pack(to: file, options: PackedOptions(top: 0)) }
   }
 
   @Test func expandedAtlasesAreSearched() throws {
@@ -154,7 +156,7 @@ import Testing
 
   /// No byte can change, and no end be missing, without its being told.
   @Test func damagedFilesAreRefused() throws {
-    try atlas.pack(to: file, options: PackingOptions(top: 2, perInterval: 0, pool: 1))
+    try atlas.pack(to: file, options: PackedOptions(top: 2, perInterval: 0, pool: 1))
     let bytes = [UInt8](try Data(contentsOf: file))
     var random = SeededRandom(seed: 8)
     var cases = (0..<300).map { _ in Array(bytes.prefix(random.int(0...bytes.count - 1))) }
@@ -178,7 +180,7 @@ import Testing
   /// A file may be forged with a right hash: what it holds is refused, or makes an atlas, whatever stands there.
   @Test func forgedContentsNeverCrash() throws {
     try explain()
-    try atlas.pack(to: file, options: PackingOptions(top: 2, perInterval: 1, pool: 2))
+    try atlas.pack(to: file, options: PackedOptions(top: 2, perInterval: 1, pool: 2, bars: 4))
     let columns = try PackedContainer.unpack([UInt8](try Data(contentsOf: file)), path: "forged")
     let used = columns.indices.filter { !columns[$0].isEmpty }
     #expect(used.count > 40)
