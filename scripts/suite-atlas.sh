@@ -24,6 +24,6 @@ step "Labelling its features"
 step "Packing it"
 mkdir -p "$suite/atlas"
 "$gscope" atlas export "$work/atlas.sqlite" --to packed --output "$suite/atlas/atlas.gsatlas" \
-  --top 6 --per-interval 1 --logits 5 --coactive 5 --pool 64 --bars 8
+  --top 5 --per-interval 1 --logits 5 --coactive 3 --pool 32 --bars 4
 cp "$work/manifest.json" "$suite/atlas/manifest.json"
 ls -l "$suite/atlas"

@@ -151,7 +151,7 @@ extension PackedContents {
       activation: PackedNumber.fine(Float(row["activation"] as Double)), start: start, length: length)
     example.active = try ActiveBlob.decode(row["active"]).map { token in
       Active(
-        offset: token.offset, strength: PackedNumber.coarse(token.activation),
+        offset: token.offset, strength: PackedNumber.rough(token.activation),
         scale: entry.isAttention
           ? PackedNumber.coarse(
             try scales.scale(

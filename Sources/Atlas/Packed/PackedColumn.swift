@@ -6,8 +6,8 @@ enum PackedColumn: UInt8, CaseIterable {
   /// Of every feature: sequences it fires in; of those that fire: mean, sketch with its length.
   case sequences = 1
   case mean, sketchLength, sketch
-  /// Where the sketch is packed with fewer buckets: quantiles, and intervals by their ends and counts.
-  case quantiles, intervalCount, intervalEnd, intervalFirings
+  /// Where the sketch is packed with fewer buckets: quantiles, and where intervals begin and what they hold.
+  case quantiles, intervalStart, intervalFirings
   /// Of those that fire: how many raised and lowered tokens, and which.
   case raisedCount, raised, loweredCount, lowered
   /// How many examples: top ones, then of each interval.

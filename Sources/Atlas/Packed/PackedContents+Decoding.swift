@@ -92,31 +92,55 @@ extension PackedContents {
     Int32(try reader.get(column, width: 3, in: 0..<1 << 24))
   }
 
-  /// Quantiles and intervals: those of the sketch, where it is whole.
-  private func readShares(
+  private func readExamples(
+    _ reader: inout ColumnReader, _ dictionary: Dictionary, bin: Int, from start: Int, _ feature: inout Feature
+  ) throws {
+    var reference = start
+    for _ in 0..<(try reader.get(.exampleCount, in: (bin < 0 ? 1 : 0)..<1001)) {
+      let range = 0..<(bin < 0 ? reference + 1 : feature.intervals[bin].buckets.count << 3)
+      let distance = try reader.get(.exampleActivation, in: range)
+      let activation = bin < 0 ? reference - distance : reference + distance
+      guard PackedNumber.fineCodes ~= activation else { throw Fault(reason: "has an activation that is none") }
+      if bin < 0 { reference = activation }
+      feature.examples.append(try example(&reader, dictionary, bin: bin, activation: activation))
+    }
+  }
+
+  /// Quantiles are those of the sketch, where it is whole.
+  private func readQuantiles(
     _ reader: inout ColumnReader, _ sketch: ActivationSketch, _ feature: inout Feature
   ) throws {
     guard bars < ActivationSketch.perOctave else {
       feature.quantiles = FeatureWriter.quantiles.compactMap { sketch.bucket(atQuantile: $0) }
-      feature.intervals = sketch.intervals
       return
     }
-    let first = (sketch.extent?.lowerBound ?? 0) * (ActivationSketch.perOctave / bars)
-    var last = first
+    var last = (sketch.extent?.lowerBound ?? 0) * (ActivationSketch.perOctave / bars)
     for _ in FeatureWriter.quantiles {
       last += try reader.get(.quantiles, in: 0..<PackedNumber.coarseCodes.upperBound)
       guard PackedNumber.coarseCodes ~= last else { throw Fault(reason: "has a quantile that is none") }
       feature.quantiles.append(last)
     }
-    last = first
-    for _ in 0..<(try reader.get(.intervalCount, in: 1..<6)) {
-      let start = last + (try reader.get(.intervalEnd, in: 0..<PackedNumber.coarseCodes.upperBound))
-      last = start + (try reader.get(.intervalEnd, in: 1..<PackedNumber.coarseCodes.upperBound))
-      guard last <= PackedNumber.coarseCodes.upperBound else { throw Fault(reason: "has an interval that is none") }
-      let count = try reader.get(.intervalFirings, in: 1..<sketch.count + 1)
-      feature.intervals.append(ActivationSketch.Interval(buckets: start..<last, count: count))
+  }
+
+  /// So are intervals; else they end behind quantiles, and the last behind the largest activation.
+  private func readIntervals(
+    _ reader: inout ColumnReader, _ sketch: ActivationSketch, largest: Int, _ feature: inout Feature
+  ) throws {
+    guard bars < ActivationSketch.perOctave else {
+      feature.intervals = sketch.intervals
+      return
     }
-    guard feature.intervals.reduce(0, { $0 + $1.count }) == sketch.count else {
+    let first = (sketch.extent?.lowerBound ?? 0) * (ActivationSketch.perOctave / bars)
+    var start = first + (try reader.get(.intervalStart, in: 0..<ActivationSketch.perOctave))
+    var left = sketch.count
+    for end in Self.ends(feature.quantiles, largest: largest) where end > start {
+      let isLast = end == largest + 1
+      let count = isLast ? left : try reader.get(.intervalFirings, in: 1..<left + 1)
+      guard count > 0 else { throw Fault(reason: "has an empty interval") }
+      feature.intervals.append(ActivationSketch.Interval(buckets: start..<end, count: count))
+      (start, left) = (end, left - count)
+    }
+    guard left == 0, !feature.intervals.isEmpty else {
       throw Fault(reason: "has intervals that do not hold every firing once")
     }
   }
@@ -137,21 +161,15 @@ extension PackedContents {
     else { throw Fault(reason: "has a sketch that is none") }
     guard (sketch.extent?.upperBound ?? 0) * (ActivationSketch.perOctave / bars) <= PackedNumber.coarseCodes.upperBound
     else { throw Fault(reason: "has a sketch of numbers that are none") }
-    try readShares(&reader, sketch, &feature)
+    try readQuantiles(&reader, sketch, &feature)
     for _ in 0..<(try reader.get(.raisedCount, in: 0..<256)) { feature.raised.append(try logit(&reader, .raised)) }
     for _ in 0..<(try reader.get(.loweredCount, in: 0..<256)) { feature.lowered.append(try logit(&reader, .lowered)) }
-    for bin in -1..<feature.intervals.count {
-      var reference = bin < 0 ? sketch.reference(bars: bars) : feature.intervals[bin].buckets.lowerBound << 3
-      for _ in 0..<(try reader.get(.exampleCount, in: (bin < 0 ? 1 : 0)..<1001)) {
-        let range = 0..<(bin < 0 ? reference + 1 : feature.intervals[bin].buckets.count << 3)
-        let distance = try reader.get(.exampleActivation, in: range)
-        let activation = bin < 0 ? reference - distance : reference + distance
-        guard PackedNumber.fineCodes ~= activation else { throw Fault(reason: "has an activation that is none") }
-        if bin < 0 { reference = activation }
-        feature.examples.append(try example(&reader, dictionary, bin: bin, activation: activation))
-      }
-    }
+    try readExamples(&reader, dictionary, bin: -1, from: sketch.reference(bars: bars), &feature)
     let largest = feature.examples.first.map { PackedNumber.coarse(PackedNumber.fine($0.activation)) } ?? 0
+    try readIntervals(&reader, sketch, largest: largest, &feature)
+    for (bin, interval) in feature.intervals.enumerated() {
+      try readExamples(&reader, dictionary, bin: bin, from: interval.buckets.lowerBound << 3, &feature)
+    }
     feature.sketch = sketch.spread(bars: bars, largest: largest)
     for _ in 0..<(try reader.get(.coactiveCount, in: 0..<256)) {
       let other = try reader.get(.coactive, width: 3, in: 0..<dictionary.features)
@@ -182,13 +200,13 @@ extension PackedContents {
     }
     var example = Example(
       bin: bin, sequence: sequence, position: position, activation: activation, start: start, length: length)
-    let own = Active(offset: position - start, strength: PackedNumber.coarse(PackedNumber.fine(activation)))
+    let own = Active(offset: position - start, strength: PackedNumber.rough(PackedNumber.fine(activation)))
     var others: [Active] = []
     var (next, strength) = (0, own.strength)
     for _ in 0..<(try reader.get(.activeCount, in: 0..<length)) {
       let offset = next + (try reader.get(.activeOffset, in: 0..<length))
       strength += try reader.getSigned(.activeStrength, in: -(1 << 16)..<1 << 16)
-      guard offset < length, offset != own.offset, PackedNumber.coarseCodes ~= strength else {
+      guard offset < length, offset != own.offset, PackedNumber.roughCodes ~= strength else {
         throw Fault(reason: "has an activation outside its window, or none")
       }
       others.append(Active(offset: offset, strength: strength))

@@ -78,15 +78,9 @@ extension PackedContents {
       writer.put(bucket - last, .quantiles)
       last = bucket
     }
-    writer.put(intervals.count, .intervalCount)
-    last = first
-    for interval in intervals {
-      // An interval begins where the one before it ends, or at a later bucket that counts something.
-      writer.put(interval.buckets.lowerBound - last, .intervalEnd)
-      writer.put(interval.buckets.count, .intervalEnd)
-      writer.put(interval.count, .intervalFirings)
-      last = interval.buckets.upperBound
-    }
+    // Intervals end behind quantiles; all but the last tell how much they hold.
+    writer.put((intervals.first?.buckets.lowerBound ?? first) - first, .intervalStart)
+    for interval in intervals.dropLast() { writer.put(interval.count, .intervalFirings) }
   }
 
   private func put(_ example: Example, _ dictionary: Dictionary, _ writer: inout ColumnWriter) {
@@ -102,7 +96,7 @@ extension PackedContents {
     let own = example.active.filter { example.start + $0.offset == example.position }
     let others = example.active.filter { example.start + $0.offset != example.position }
     writer.put(others.count, .activeCount)
-    var (next, strength) = (0, PackedNumber.coarse(PackedNumber.fine(example.activation)))
+    var (next, strength) = (0, PackedNumber.rough(PackedNumber.fine(example.activation)))
     for active in others {
       writer.put(active.offset - next, .activeOffset)
       writer.put(signed: active.strength - strength, .activeStrength)

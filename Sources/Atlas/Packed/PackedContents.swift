@@ -51,8 +51,8 @@ struct PackedContents: Equatable {
     var activation: Int
     var start: Int
     var length: Int
-    /// All tokens of the window that are on, with `PackedNumber.coarse` of the activation and, for attention, of what
-    /// the norm after attention divided by.
+    /// All tokens of the window that are on, with `PackedNumber.rough` of the activation and, for attention,
+    /// `PackedNumber.coarse` of what the norm after attention divided by.
     var active: [Active] = []
     var sources: Sources?
   }
@@ -129,6 +129,12 @@ struct PackedContents: Equatable {
     while start > 0, position - start < before, tokens[start - 1] != begin { start -= 1 }
     while end < tokens.count, end - position <= after, tokens[end] != begin { end += 1 }
     return (start, end - start)
+  }
+
+  /// Where intervals end (`ActivationSketch.intervals`): behind some of the quantiles, and the largest activation.
+  static func ends(_ quantiles: [Int], largest: Int) -> [Int] {
+    let shares = zip(FeatureWriter.quantiles, quantiles).filter { ActivationSketch.intervalQuantiles.contains($0.0) }
+    return shares.map { min($0.1, largest) + 1 } + [largest + 1]
   }
 
   /// A number of `meta`.

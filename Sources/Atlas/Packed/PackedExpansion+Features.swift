@@ -97,7 +97,7 @@ extension PackedExpansion {
     let active = example.active.map { token in
       KeptExample.Active(
         offset: UInt8(clamping: token.offset),
-        activation: example.start + token.offset == example.position ? own : PackedNumber.coarse(token.strength))
+        activation: example.start + token.offset == example.position ? own : PackedNumber.rough(token.strength))
     }
     let effects = zip(example.active, active).map { packed, token -> Float? in
       guard let next = self.next(after: packed, of: example), let logit = logits[next] else { return nil }

@@ -2,6 +2,8 @@ import Atlas
 import Checkpoints
 import Dictionaries
 import Foundation
+import Logging
+import Sites
 
 /// Labels of features, from the atlas that was named, or the one that came with the suite.
 final class FeatureLabels {
