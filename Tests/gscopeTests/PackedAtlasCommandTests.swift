@@ -53,14 +53,16 @@ import Testing
     }
     // Not without its dictionary, and not with another.
     #expect(try expand(copy + "2", []).status == 2)
-    let other = try expand(copy + "2", ["--dictionary", "sae=" + Tool.dictionary("attn_out/layer_5_width_53_l0_medium")])
+    let other = try expand(
+      copy + "2", ["--dictionary", "sae=" + Tool.dictionary("attn_out/layer_5_width_53_l0_medium")])
     #expect(other.status == 1 && other.errors.contains("'sae'"), "\(other.errors)")
     #expect(try Tool.run(["atlas", "export", copy, "--to", "packed", "--output", packed]).status == 1)
   }
 
   @Test func featuresHaveLabels() throws {
     let arguments = [
-      "features", "--model", Tool.model, "--dictionary", "mine=" + Self.path, "--text", "word3 zebra word7", "--top-k", "0",
+      "features", "--model", Tool.model, "--dictionary", "mine=" + Self.path, "--text", "word3 zebra word7", "--top-k",
+      "0",
     ]
     func labels(_ more: [String]) throws -> [Int: String] {
       let result = try Tool.run(arguments + more + ["--json"])

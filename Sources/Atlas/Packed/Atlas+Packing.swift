@@ -41,8 +41,10 @@ extension PackedContents {
   ) throws {
     bars = options.bars
     let left = ["state", "fingerprint", "scales", "schema"]
-    meta = try Row.fetchAll(db, sql: "SELECT key, value FROM meta ORDER BY key").map { [$0["key"] as String, $0["value"] as String] }
-      .filter { !left.contains($0[0]) }
+    meta = try Row.fetchAll(db, sql: "SELECT key, value FROM meta ORDER BY key").map {
+      [$0["key"] as String, $0["value"] as String]
+    }
+    .filter { !left.contains($0[0]) }
     for dictionary in atlas.dictionaries { dictionaries.append(try Self.dictionary(dictionary, db, meta)) }
     var places: [Int: Int] = [:]
     try readSequences(db, options, atlas, &places)
@@ -125,7 +127,8 @@ extension PackedContents {
       db.cachedStatement(sql: "SELECT * FROM example WHERE feature_id = ? ORDER BY bin, rank"), arguments: [id])
     for row in rows {
       let (bin, rank): (Int, Int) = (row["bin"], row["rank"])
-      guard rank < (bin < 0 ? options.top : options.perInterval), let sequence = places[row["sequence_id"] as Int] else {
+      guard rank < (bin < 0 ? options.top : options.perInterval), let sequence = places[row["sequence_id"] as Int]
+      else {
         continue
       }
       feature.examples.append(try example(row, sequence, entry, dictionary, &scales))

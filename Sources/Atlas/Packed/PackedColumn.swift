@@ -51,7 +51,9 @@ struct ColumnWriter {
   }
 
   /// A whole number of either sign, small ones in one byte.
-  mutating func put(signed number: Int, _ column: PackedColumn) { put(number >= 0 ? 2 * number : -2 * number - 1, column) }
+  mutating func put(signed number: Int, _ column: PackedColumn) {
+    put(number >= 0 ? 2 * number : -2 * number - 1, column)
+  }
 
   /// The low `width` bytes of a number, each in a plane of its own.
   mutating func put(_ number: UInt64, width: Int, _ column: PackedColumn) {

@@ -12,7 +12,8 @@ struct PackingFlags: ParsableArguments {
   @Option(help: ArgumentHelp("packed: co-active features; all without it.", valueName: "n")) var coactive: Int?
   @Option(help: ArgumentHelp("packed: windows of each half of the pool; all without it.", valueName: "n"))
   var pool: Int?
-  @Option(help: ArgumentHelp("packed: buckets of sketches to an octave: 1, 2, 4, 8, 16, or 32 for all.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("packed: buckets of sketches to an octave: 1, 2, 4, 8, 16, or 32 for all.", valueName: "n"))
   var bars: Int?
   @Flag(help: "packed: leave labels out.") var noLabels = false
 

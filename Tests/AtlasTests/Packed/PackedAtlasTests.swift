@@ -19,7 +19,9 @@ import Testing
     file = tiny.url("atlas.gsatlas")
   }
 
-  private func expand(_ file: URL, _ name: String, sha256: String = "m", from: [SparseDictionary]? = nil) throws -> Atlas {
+  private func expand(_ file: URL, _ name: String, sha256: String = "m", from: [SparseDictionary]? = nil) throws
+    -> Atlas
+  {
     try PackedAtlas(contentsOf: file).expand(
       to: tiny.url(name), dictionaries: from ?? tiny.dictionaries, model: tiny.model,
       AtlasModel(name: "tiny", sha256: sha256), tokenizer: tiny.tokenizer)
@@ -134,7 +136,8 @@ import Testing
       return ""
     }
     #expect(refusal { _ = try expand(file, "a.sqlite", sha256: "n") }.contains("another model"))
-    #expect(refusal { _ = try expand(file, "a.sqlite", from: Array(tiny.dictionaries.dropLast())) }.contains("crosscoder"))
+    #expect(
+      refusal { _ = try expand(file, "a.sqlite", from: Array(tiny.dictionaries.dropLast())) }.contains("crosscoder"))
     // A dictionary of other weights under the same name.
     let folder = tiny.url("changed")
     try FileManager.default.copyItem(at: tiny.dictionaries[0].url, to: folder)
