@@ -210,8 +210,9 @@ extension PackedContents {
       let scores = try Row.fetchAll(
         db.cachedStatement(sql: "SELECT * FROM score WHERE explanation_id = ? ORDER BY test, judge"),
         arguments: [row["id"] as Int])
+      let (text, raised) = try shortened(row["text"], feature: row["feature_id"], db)
       return Label(
-        feature: row["feature_id"], author: row["author"], method: row["method"], text: row["text"],
+        feature: row["feature_id"], author: row["author"], method: row["method"], text: text, raised: raised,
         created: row["created"], prompt: row["prompt_sha256"],
         scores: scores.map { score in
           Score(
@@ -220,6 +221,20 @@ extension PackedContents {
             counts: Self.countColumns.map { score[$0] as Int })
         })
     }
+  }
+
+  /// A label's text without what it says of raised tokens, which can be said again, and how many these are.
+  private func shortened(_ text: String, feature: Int, _ db: Database) throws -> (String, Int) {
+    let tokens = features[feature].raised.prefix(LexicalExplainer.mostRaised)
+    let pieces = try tokens.compactMap {
+      try String.fetchOne(db.cachedStatement(sql: "SELECT piece FROM token WHERE id = ?"), arguments: [Int($0)])
+    }
+    for count in (0..<pieces.count).reversed().map({ $0 + 1 }) {
+      let end = Array(LexicalExplainer.raised(Array(pieces.prefix(count))).utf8)
+      guard text.utf8.count >= end.count, text.utf8.suffix(end.count).elementsEqual(end) else { continue }
+      return (String(decoding: text.utf8.dropLast(end.count), as: UTF8.self), count)
+    }
+    return (text, 0)
   }
 
   static let countColumns = ["tp", "fn", "tn", "fp", "refused", "malformed", "timed_out", "failed"]

@@ -136,13 +136,15 @@ struct PackedExpansion {
 
   private func writeLabels(_ db: Database) throws {
     for (place, label) in contents.labels.enumerated() {
+      let raised = contents.features[label.feature].raised.prefix(label.raised).map(tokenizer.piece)
       try db.cachedStatement(
         sql: """
           INSERT INTO explanation(id, feature_id, author, method, text, created, prompt_sha256)
           VALUES (?, ?, ?, ?, ?, ?, ?)
           """
       ).execute(arguments: [
-        place + 1, label.feature, label.author, label.method, label.text, label.created, label.prompt,
+        place + 1, label.feature, label.author, label.method, label.text + LexicalExplainer.raised(raised),
+        label.created, label.prompt,
       ])
       for score in label.scores {
         var arguments: StatementArguments = [place + 1, score.test, score.judge, score.balanced, score.hard]

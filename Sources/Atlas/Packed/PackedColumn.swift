@@ -27,7 +27,7 @@ enum PackedColumn: UInt8, CaseIterable {
   /// Windows of the pool: how many, where, and of each feature in which it is on.
   case poolCount, poolSequence, poolStart, poolBits
   /// Labels and their scores.
-  case labelCount, labelFeature, labelKind, labelLength, labelText
+  case labelCount, labelFeature, labelKind, labelLength, labelText, labelRaised
   case scoreCount, scoreKind, scoreCounts, scoreAccuracy, accuracies
 }
 

@@ -133,6 +133,7 @@ extension PackedContents {
       let prompt = try string(.labelKind)
       let length = try reader.get(.labelLength, in: 0..<1 << 20)
       let text = String(decoding: try reader.get(bytes: length, .labelText), as: UTF8.self)
+      let raised = try reader.get(.labelRaised, in: 0..<features[feature].raised.count + 1)
       let scores = try (0..<(try reader.get(.scoreCount, in: 0..<256))).map { _ in
         let (test, judge, created) = (try known(.scoreKind), try known(.scoreKind), try known(.scoreKind))
         let reason = try string(.scoreKind)
@@ -143,7 +144,8 @@ extension PackedContents {
       }
       labels.append(
         Label(
-          feature: feature, author: author, method: method, text: text, created: created, prompt: prompt,
+          feature: feature, author: author, method: method, text: text, raised: raised, created: created,
+          prompt: prompt,
           scores: scores))
     }
   }

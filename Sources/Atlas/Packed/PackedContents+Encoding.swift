@@ -139,6 +139,7 @@ extension PackedContents {
       let text = Array(label.text.utf8)
       writer.put(text.count, .labelLength)
       writer.put(bytes: text, .labelText)
+      writer.put(label.raised, .labelRaised)
       writer.put(label.scores.count, .scoreCount)
       for score in label.scores {
         for text in [score.test, score.judge, score.created, score.reason] {

@@ -82,7 +82,8 @@ import Testing
               continue
             }
             sources += 1
-            let largest = ((from.window + [from.begin, from.elsewhere]).map { abs($0) }.max() ?? 0) * 0.006
+            let all = from.window + [from.begin, from.elsewhere] + from.outside.map(\.value)
+            let largest = (all.map { abs($0) }.max() ?? 0) * 0.006
             for (x, y) in zip(from.window + [from.begin], to.window + [to.begin]) { #expect(abs(x - y) <= largest) }
             #expect(from.outside.map(\.position) == to.outside.map(\.position))
           }
