@@ -19,7 +19,7 @@ demo: build ## Fetch Gemma 3 270M and look inside it
 suite: build ## Train the suite of dictionaries for Gemma 3 270M (hours)
 	@scripts/suite.sh
 
-suite-atlas: build ## Make the atlas that comes with the suite anew (10 minutes, and the corpus)
+suite-atlas: build ## Make the atlas that comes with the suite anew (about 15 minutes)
 	@scripts/suite-atlas.sh
 
 test: setup ## Run all tests (those on real weights when a model is present)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the packed atlas of the suite anew: text that may be passed on (Tools/make_atlas_text.py), one pass of the model
-# over it, labels by rules with their scores, packing. With 2 cores to itself it takes about 10 minutes, and an hour more
-# where the reference corpus has to be made first. Stopped, it goes on where it was when run again.
+# over it, labels by rules with their scores, packing. It takes about 17 minutes of processor time, and the making of the
+# reference corpus where that is missing. Stopped, it goes on where it was when run again.
 #   SUITE=suites/gemma-3-270m    which suite
 #   TOKENS=260000                tokens to count
 source "$(dirname "$0")/common.sh"
@@ -24,6 +24,6 @@ step "Labelling its features"
 step "Packing it"
 mkdir -p "$suite/atlas"
 "$gscope" atlas export "$work/atlas.sqlite" --to packed --output "$suite/atlas/atlas.gsatlas" \
-  --top 5 --per-interval 1 --logits 5 --coactive 3 --pool 32 --bars 4
+  --top 5 --per-interval 1 --logits 5 --coactive 3 --pool 16 --bars 4
 cp "$work/manifest.json" "$suite/atlas/manifest.json"
 ls -l "$suite/atlas"
