@@ -5,13 +5,13 @@ public import Gemma
 public import Tokenization
 
 extension PackedAtlas {
-  /// Writes the atlas. What follows from the weights alone (neighbours, directions, the numbers of logit tables, effects)
-  /// is computed again.
+  /// Writes the atlas. What follows from the weights (neighbours, directions, the numbers of logit tables, effects) is
+  /// computed again.
   /// - Parameters:
   ///   - dictionaries: those it is about, by their names; others are passed over.
   ///   - report: told how far it is.
-  /// - Throws: `AtlasError.file` for another model or other dictionaries than it was made with, and a file that is there
-  ///   already; what `check` throws. Nothing is left of an atlas that was not finished.
+  /// - Throws: `AtlasError.file` for another model or other dictionaries than it was made with, and a file that is
+  ///   there already; what `check` throws. Nothing is left of an atlas that was not finished.
   public func expand(
     to url: URL, dictionaries opened: [SparseDictionary], model: GemmaModel, _ identity: AtlasModel,
     tokenizer: GemmaTokenizer, report: (BuildProgress) throws -> Void = { _ in },

@@ -1,5 +1,5 @@
-/// What a packed atlas consists of: like numbers lie together, where they pack best. The raw value is the column's number
-/// in the file, so none may change its own.
+/// What a packed atlas consists of: like numbers lie together, where they pack best. The raw value is the column's
+/// number in the file, so none may change its own.
 enum PackedColumn: UInt8, CaseIterable {
   /// JSON: meta, dictionaries, strings.
   case about = 0

@@ -163,8 +163,8 @@ extension PackedContents {
         + "\"l0\":\(item.l0.map { "\($0)" } ?? "null"),\"card\":\(text(item.card)),\"prefixes\":\(text(item.prefixes)),"
         + "\"features\":\(item.features),\"attention\":\(item.isAttention),\"sampled\":\(item.isSampled)}"
     }
-    return
-      "{\"bars\":\(bars),\"meta\":\(list(meta.map { list($0.map(JSONText.quoted)) })),\"dictionaries\":\(list(dictionaries)),"
+    let meta = meta.map { list($0.map(JSONText.quoted)) }
+    return "{\"bars\":\(bars),\"meta\":\(list(meta)),\"dictionaries\":\(list(dictionaries)),"
       + "\"strings\":\(list(strings.map(JSONText.quoted)))}"
   }
 

@@ -93,7 +93,8 @@ struct PackedContents: Equatable {
   struct Label: Equatable {
     var feature: Int
     var author, method: String
-    /// Without what it says of the `raised` first of the feature's raised tokens at its end (`LexicalExplainer.raised`).
+    /// Without what it says at its end of the `raised` first of the feature's raised tokens
+    /// (`LexicalExplainer.raised`).
     var text: String
     var raised: Int
     var created: String

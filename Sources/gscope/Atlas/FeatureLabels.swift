@@ -11,7 +11,8 @@ final class FeatureLabels {
   private var sources: [(atlas: Atlas, dictionary: AtlasDictionary)?] = []
   private var known: [FeatureKey: String?] = [:]
 
-  /// - Parameter path: what `--atlas` says; without it `GSCOPE_ATLAS`, then the suite's own atlas where it was expanded.
+  /// - Parameter path: what `--atlas` says; without it `GSCOPE_ATLAS`, then the suite's own atlas where it was
+  ///   expanded.
   /// - Throws: `AtlasError` for an atlas that was named and cannot be read.
   init(
     _ path: String?, dictionaries: [SparseDictionary],
