@@ -1,10 +1,10 @@
 # Everything builds in release mode into one folder, which tests, demo and benchmarks share.
 SWIFT_FLAGS := -c release
 
-.PHONY: help setup build demo suite test neon bench fuzz format clean
+.PHONY: help setup build demo suite suite-atlas test neon bench fuzz format clean
 
 help: ## What can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 setup: ## Install what building needs (Debian or Ubuntu with Swift)
 	@scripts/setup.sh
@@ -18,6 +18,9 @@ demo: build ## Fetch Gemma 3 270M and look inside it
 
 suite: build ## Train the suite of dictionaries for Gemma 3 270M (hours)
 	@scripts/suite.sh
+
+suite-atlas: build ## Make the atlas that comes with the suite anew (about 15 minutes)
+	@scripts/suite-atlas.sh
 
 test: setup ## Run all tests (those on real weights when a model is present)
 	@scripts/test.sh

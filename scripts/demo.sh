@@ -12,5 +12,18 @@ show info "$GSCOPE_MODEL"
 show tokenize --text "$sentence"
 show lens --text "$sentence" --top-k 4
 show logits --text "$sentence" --positions last --top-k 5
-show features --dictionary suites/gemma-3-270m/resid_post/layer_9_width_2k_l0_60 --text "$sentence" --top-k 5
+
+# What every feature of the suite was seen to do: the atlas that came with it, expanded the first time.
+if atlas=$(scripts/expand-atlas.sh); then
+  show features --dictionary suites/gemma-3-270m/resid_post/layer_12_width_2k_l0_60 --text "$sentence" --top-k 3 \
+    --atlas "$atlas"
+  show atlas search "$atlas" --text "$sentence" --top-k 8
+  # The third of these is seldom one that fires everywhere; sed takes the last that it meets.
+  feature=$("$gscope" atlas search "$atlas" --dictionary resid_post/layer_12_width_2k_l0_60 --text "$sentence" \
+    --top-k 3 --json | sed -E 's/.*"dictionary":"([^"]*)","index":([0-9]+).*/\1#\2/')
+  show atlas show "$atlas" "$feature" --examples 4
+  show atlas search "$atlas" --words 'city' --top-k 5
+else
+  show features --dictionary suites/gemma-3-270m/resid_post/layer_9_width_2k_l0_60 --text "$sentence" --top-k 5
+fi
 show generate --text "$sentence" --max-tokens 32 --temperature 0.7 --top-p 0.9 --seed 3

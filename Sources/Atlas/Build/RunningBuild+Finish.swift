@@ -18,39 +18,15 @@ extension RunningBuild {
         counts: tally.features.map(\.count), limit: NearestFeatures.limit, check: builder.check)
       try commit("coactive \(index)", 1) { db in
         for (feature, list) in partners.enumerated() {
-          try write(list.map { ($0.feature, $0.value, $0.tokens) }, of: feature, index, .coactive, db)
+          let first = builder.firstFeatures[index]
+          try FeatureNeighbours.write(
+            list.map { (first + $0.feature, $0.value, $0.tokens) }, of: first + feature, .coactive, db)
         }
       }
     }
     try writeNeighbours(report)
     if try done("search") == 0 { try commit("search", 1) { try SearchText.fill($0, check: builder.check) } }
     try complete()
-  }
-
-  /// `neighbour.kind`.
-  enum NeighbourKind: Int {
-    case decoder = 0
-    case coactive, elsewhere
-  }
-
-  /// Writes the neighbours of a feature: numbers in the database, values, tokens.
-  func write(
-    ids neighbours: [(id: Int, value: Double, tokens: Int?)], of id: Int, _ kind: NeighbourKind, _ db: Database
-  ) throws {
-    let statement = try db.cachedStatement(
-      sql: "INSERT INTO neighbour(feature_id, kind, rank, other_id, value, tokens) VALUES (?, ?, ?, ?, ?, ?)")
-    for (rank, other) in neighbours.enumerated() {
-      try statement.execute(arguments: [id, kind.rawValue, rank, other.id, other.value, other.tokens])
-    }
-  }
-
-  /// The same for neighbours in the feature's own dictionary.
-  func write(
-    _ neighbours: [(feature: Int, value: Double, tokens: Int?)], of feature: Int, _ index: Int, _ kind: NeighbourKind,
-    _ db: Database
-  ) throws {
-    let first = builder.firstFeatures[index]
-    try write(ids: neighbours.map { (first + $0.feature, $0.value, $0.tokens) }, of: first + feature, kind, db)
   }
 
   private func writePool() throws {

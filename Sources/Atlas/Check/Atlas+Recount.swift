@@ -18,8 +18,8 @@ public struct AtlasRecount: Equatable, Sendable {
   /// How many differ.
   public var differing = 0
 
-  /// Other batches than those of the build move activations in their last bits.
-  public static let tolerance = 1e-4
+  /// Other batches than those of the build move activations in their last bits; packing rounds them.
+  public static let tolerance = 1e-4, packedTolerance = 1.0 / 512 + 1e-4
 }
 
 extension Atlas {
@@ -42,16 +42,17 @@ extension Atlas {
           path: dictionary.url.path, reason: "is \(dictionary.shape), the atlas's '\(entry.name)' is another")
       }
     }
+    let tolerance = try meta("packed") == nil ? AtlasRecount.tolerance : AtlasRecount.packedTolerance
     for id in try read({ try Int.fetchAll($0, sql: "SELECT id FROM sequence ORDER BY id") }) {
       if found.tokens >= tokens { break }
-      try recount(sequence: id, pairs, model, check, &found)
+      try recount(sequence: id, pairs, model, tolerance, check, &found)
     }
     return found
   }
 
   private func recount(
-    sequence id: Int, _ pairs: [(AtlasDictionary, SparseDictionary)], _ model: GemmaModel, _ check: CancellationCheck,
-    _ found: inout AtlasRecount
+    sequence id: Int, _ pairs: [(AtlasDictionary, SparseDictionary)], _ model: GemmaModel,
+    _ tolerance: Double, _ check: CancellationCheck, _ found: inout AtlasRecount
   ) throws {
     let (blob, rows) = try read { db in
       (
@@ -77,7 +78,7 @@ extension Atlas {
         let difference = abs(made - stored) / max(abs(stored), .leastNormalMagnitude)
         found.examples += 1
         found.worst = max(found.worst, difference)
-        guard difference > AtlasRecount.tolerance else { continue }
+        guard difference > tolerance else { continue }
         found.differing += 1
         if found.faults.count < AtlasCheck.mostTold {
           found.faults.append(

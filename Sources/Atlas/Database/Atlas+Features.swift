@@ -55,7 +55,7 @@ extension Atlas {
   }
 
   private func neighbours(
-    _ id: Int, _ kind: RunningBuild.NeighbourKind, _ db: Database
+    _ id: Int, _ kind: FeatureNeighbours.Kind, _ db: Database
   ) throws -> [AtlasFeature.Neighbour] {
     try Row.fetchAll(
       db, sql: "SELECT other_id, value, tokens FROM neighbour WHERE feature_id = ? AND kind = ? ORDER BY rank",

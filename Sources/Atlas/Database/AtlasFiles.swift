@@ -145,6 +145,41 @@ struct AtlasFiles {
     try Self.sync(url.deletingLastPathComponent())
   }
 
+  /// Makes a whole atlas with what `fill` writes: nothing of it is kept when that fails, so it needs no journal.
+  /// - Throws: `AtlasError.file`, and what `fill` throws.
+  func write(_ fill: (Database) throws -> Void) throws {
+    guard !isFinished, !isBegun else {
+      throw AtlasError.file(path: url.path, reason: "is there already, or being built; choose another file")
+    }
+    do {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    } catch {
+      throw AtlasError.file(path: folder.path, reason: "the folder cannot be made")
+    }
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let partial = folder.appending(path: "finished.sqlite")
+    for end in ["", "-journal"] { try? FileManager.default.removeItem(atPath: partial.path + end) }
+    try Self.named(url) {
+      var configuration = Configuration()
+      configuration.foreignKeysEnabled = true
+      configuration.prepareDatabase { db in
+        try db.execute(
+          sql: """
+            PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536
+            """)
+      }
+      let queue = try DatabaseQueue(path: partial.path, configuration: configuration)
+      try Schema.migrator.migrate(queue)
+      try queue.write(fill)
+      try queue.close()
+    }
+    try Self.sync(partial)
+    guard rename(partial.path, url.path) == 0 else {
+      throw AtlasError.file(path: url.path, reason: String(cString: strerror(errno)))
+    }
+    try Self.sync(url.deletingLastPathComponent())
+  }
+
   static func sync(_ url: URL) throws {
     let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw AtlasError.file(path: url.path, reason: String(cString: strerror(errno))) }

@@ -5,6 +5,7 @@ enum Blob {
   static func of(_ numbers: [Float]) -> Data { of(numbers.map(\.bitPattern)) }
 
   static func of<Number: FixedWidthInteger>(_ numbers: [Number]) -> Data {
+    if Number(1).littleEndian == 1 { return numbers.withUnsafeBytes { Data($0) } }
     var data = Data(capacity: numbers.count * MemoryLayout<Number>.size)
     for number in numbers { withUnsafeBytes(of: number.littleEndian) { data.append(contentsOf: $0) } }
     return data

@@ -64,9 +64,12 @@ public struct ActivationSketch: Equatable, Sendable {
 
   /// The middle of the bucket that holds rank ⌈q · count⌉, q from 0 to 1; nil when nothing was counted.
   public func quantile(_ q: Double) -> Float? {
-    bucket(atQuantile: q).map { bucket in
-      Float((Double(Self.lowerEdge(bucket)) + Double(Self.lowerEdge(bucket + 1))) / 2)
-    }
+    bucket(atQuantile: q).map(Self.middle)
+  }
+
+  /// The middle of a bucket.
+  static func middle(of bucket: Int) -> Float {
+    Float((Double(lowerEdge(bucket)) + Double(lowerEdge(bucket + 1))) / 2)
   }
 
   /// The bucket that holds rank ⌈q · count⌉.

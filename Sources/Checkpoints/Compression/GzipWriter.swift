@@ -1,12 +1,16 @@
 import CZlib
 
-/// Packs bytes into a gzip file (RFC 1952) by zlib, entropy coding alone: numbers have no strings that come again.
+/// Packs bytes into a gzip file (RFC 1952) by zlib.
 package enum GzipWriter {
+  /// - Parameter matching: whether strings that come again are looked for; the numbers of weights have none, so that
+  ///   entropy coding alone will do.
   /// - Throws: `CheckpointError.outOfMemory`, naming `file`.
-  package static func pack(_ bytes: UnsafeRawBufferPointer, file: String) throws -> [UInt8] {
+  package static func pack(
+    _ bytes: UnsafeRawBufferPointer, file: String, matching: Bool = false
+  ) throws -> [UInt8] {
     var stream = z_stream()
     func outOfMemory() -> CheckpointError { .outOfMemory(file: file, tensor: "gzip", bytes: bytes.count) }
-    guard gs_deflate_init(&stream) == Z_OK else { throw outOfMemory() }
+    guard gs_deflate_init(&stream, matching ? 1 : 0) == Z_OK else { throw outOfMemory() }
     defer { deflateEnd(&stream) }
     var packed: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 1 << 18)

@@ -102,7 +102,7 @@ struct AtlasBuildCommand: ParsableCommand {
 }
 
 /// One line of progress for each stage of a build.
-private final class AtlasProgress {
+final class AtlasProgress {
   private var stage: BuildProgress.Stage?
   private var done = 0
   private var line: Progress?

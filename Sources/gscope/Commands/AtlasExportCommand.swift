@@ -15,11 +15,13 @@ struct AtlasExportCommand: ParsableCommand {
   enum Format: String, CaseIterable, ExpressibleByArgument {
     /// `examples.safetensors`.
     case gemmaScope2 = "gemma-scope-2"
+    /// A small file that `gscope atlas import` expands again.
+    case packed
   }
 
   @OptionGroup var path: AtlasPath
 
-  @Option(help: ArgumentHelp("The format: gemma-scope-2 (examples.safetensors).", valueName: "format"))
+  @Option(help: ArgumentHelp("The format: gemma-scope-2 (examples.safetensors), packed.", valueName: "format"))
   var to: Format
 
   @Option(
@@ -30,8 +32,11 @@ struct AtlasExportCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "file"), completion: .file())
   var output: String
 
+  @OptionGroup(title: "Packed atlases") var packing: PackingFlags
+
   func run() throws {
     let atlas = try Atlas(contentsOf: path.url)
+    if to == .packed { return try packing.pack(atlas, to: output) }
     guard let name = dictionary ?? (atlas.dictionaries.count == 1 ? atlas.dictionaries[0].name : nil) else {
       throw CommandError.usage(
         "--dictionary: name one of \(atlas.dictionaries.map(\.name).joined(separator: ", "))")

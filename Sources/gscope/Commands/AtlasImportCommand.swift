@@ -6,15 +6,21 @@ import Foundation
 /// `gscope atlas import`
 struct AtlasImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "import", abstract: "Make an atlas of a published examples.safetensors, without running the model.",
+    commandName: "import", abstract: "Make an atlas of a packed one, or of published examples.",
     discussion: """
-      Rates, largest examples and logit tables are taken over; counts, quantiles and smaller examples are not in such \
-      files. Before that, the tables are compared with what the dictionary raises in this model.
+      A packed atlas ('gscope atlas export --to packed') is expanded with the model and the dictionaries that it was \
+      made with; those of the suite in whose folder it lies need not be named.
 
-      Example: gscope atlas import scope/examples.safetensors --dictionary scope --output atlas.sqlite
+      Of a published examples.safetensors, rates, largest examples and logit tables are taken over; counts, quantiles \
+      and smaller examples are not in such files. Before that, the tables are compared with what the dictionary raises \
+      in this model.
+
+      Examples: gscope atlas import suites/gemma-3-270m/atlas/atlas.gsatlas --output atlas.sqlite
+      gscope atlas import scope/examples.safetensors --dictionary scope --output atlas.sqlite
       """)
 
-  @Argument(help: ArgumentHelp("The file.", valueName: "examples"), completion: .file(extensions: ["safetensors"]))
+  @Argument(
+    help: ArgumentHelp("The file.", valueName: "file"), completion: .file(extensions: ["gsatlas", "safetensors"]))
   var examples: String
 
   @OptionGroup var model: ModelOptions
@@ -24,12 +30,18 @@ struct AtlasImportCommand: ParsableCommand {
   var output: String
 
   func validate() throws {
-    guard dictionaries.dictionary.count == 1 else {
+    guard isPacked || dictionaries.dictionary.count == 1 else {
       throw ValidationError("Give the one --dictionary that the examples are of.")
     }
   }
 
+  private var isPacked: Bool { PackedAtlas.isPacked(URL(filePath: examples)) }
+
   func run() throws {
+    if isPacked {
+      let packed = PackedImport(file: URL(filePath: examples), model: model, dictionaries: dictionaries)
+      return try packed.run(to: output)
+    }
     let opened = try model.open()
     let tokenizer = try opened.tokenizer.required()
     let items = try dictionaries.open(for: opened)

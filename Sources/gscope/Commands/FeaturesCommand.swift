@@ -28,6 +28,12 @@ struct FeaturesCommand: ParsableCommand {
 
   @Flag(help: "Save the reconstructed activations too.") var reconstruction = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Take labels from this atlas; without it from GSCOPE_ATLAS, or the suite's own where it was expanded.",
+      valueName: "atlas"), completion: .file(extensions: ["sqlite"]))
+  var atlas: String?
+
   @Flag(help: "Write JSON.") var json = false
 
   func validate() throws {
@@ -44,6 +50,7 @@ struct FeaturesCommand: ParsableCommand {
     let items = try dictionaries.open(for: opened)
     let list = items.map(\.dictionary)
     let cards = try items.map { try $0.card() }
+    let labels = try FeatureLabels(atlas, dictionaries: list)
     var run = try TextRun(try input.required(), opened: opened)
     // The size of a code is known only when it is there, so what is to be saved waits for the last text.
     var saved: [FeatureReading] = []
@@ -56,15 +63,15 @@ struct FeaturesCommand: ParsableCommand {
         text, dictionaries: list, opened: opened, keepsOutputs: reconstruction, progress: progress)
       if isSaving { saved.append(reading) }
       if input.isMany {
-        try StandardOutput.line(reading.json(list, cards: cards, opened, topK: topK))
+        try StandardOutput.line(reading.json(list, cards: cards, labels, opened, topK: topK))
       } else {
         shown = reading
       }
     }
     if let save { try FeatureFile.write(saved, dictionaries: list, isMany: input.isMany, to: save) }
     guard let shown else { return }
-    if json { return try StandardOutput.line(shown.json(list, cards: cards, opened, topK: topK)) }
-    try shown.show(list, cards: cards, opened, topK: topK)
+    if json { return try StandardOutput.line(shown.json(list, cards: cards, labels, opened, topK: topK)) }
+    try shown.show(list, cards: cards, labels, opened, topK: topK)
     if let save { try StandardOutput.line("saved to \(save)") }
   }
 }

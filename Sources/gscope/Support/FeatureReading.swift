@@ -90,8 +90,9 @@ extension DictionaryCode {
 extension FeatureReading {
   /// - Parameter cards: what was measured when each dictionary was made, where that is known.
   func json(
-    _ dictionaries: [SparseDictionary], cards: [OpenedDictionary.Card?], _ opened: OpenedModel, topK: Int
-  ) -> JSONValue {
+    _ dictionaries: [SparseDictionary], cards: [OpenedDictionary.Card?], _ labels: FeatureLabels,
+    _ opened: OpenedModel, topK: Int
+  ) throws -> JSONValue {
     let facts = zip(zip(dictionaries, cards), parts).map { item, part -> JSONValue in
       let (dictionary, card) = item
       let shape = dictionary.shape
@@ -113,7 +114,7 @@ extension FeatureReading {
         let features = part.code.active(inRow: position, limit: topK == 0 ? nil : topK)
         active.append([
           "dictionary": .integer(i), "position": .integer(position),
-          "features": .array(features.map { Self.json($0, shape) }),
+          "features": .array(try features.map { Self.json($0, shape, label: try labels.label(i, $0)) }),
         ])
       }
     }
@@ -125,19 +126,24 @@ extension FeatureReading {
       ])
   }
 
-  private static func json(_ feature: DictionaryCode.Active, _ shape: DictionaryShape) -> JSONValue {
+  private static func json(
+    _ feature: DictionaryCode.Active, _ shape: DictionaryShape, label: String?
+  ) -> JSONValue {
     var members: [(key: String, value: JSONValue)] = [("index", .integer(feature.feature))]
     if shape.isMultiLayer { members.append(("layer", .integer(shape.reads[feature.read].layer))) }
-    return .object(members + [("activation", .float(feature.activation)), ("label", nil)])
+    return .object(members + [("activation", .float(feature.activation)), ("label", .optional(label))])
   }
 
   static func sites(_ sites: [Site]) -> String { sites.map(\.description).joined(separator: ",") }
 
   func show(
-    _ dictionaries: [SparseDictionary], cards: [OpenedDictionary.Card?], _ opened: OpenedModel, topK: Int
+    _ dictionaries: [SparseDictionary], cards: [OpenedDictionary.Card?], _ labels: FeatureLabels,
+    _ opened: OpenedModel, topK: Int
   ) throws {
     let writer = TokenWriter(tokenizer: opened.tokenizer.value)
-    for ((dictionary, card), part) in zip(zip(dictionaries, cards), parts) {
+    for (i, ((dictionary, card), part)) in zip(zip(dictionaries, cards), parts).enumerated() {
+      var labelled: [(name: String, label: String)] = []
+      var seen: Set<String> = []
       let metrics = part.metrics
       let made = card.map {
         "; when it was made: L0 \(Format.decimal($0.l0, 1)), FVU \(Format.percent($0.fvu)) (\($0.source))"
@@ -149,18 +155,29 @@ extension FeatureReading {
       )
       var table = TextTable([.init("#", .right), .init("token"), .init("on", .right), .init("strongest features")])
       for position in text.ids.indices {
-        let features = part.code.active(inRow: position, limit: topK == 0 ? nil : topK).map { feature in
+        let features = part.code.active(inRow: position, limit: topK == 0 ? nil : topK)
+        let names = try features.map { feature in
           let layer = dictionary.shape.isMultiLayer ? "\(dictionary.shape.reads[feature.read].layer)/" : ""
-          return "\(layer)\(feature.feature):\(Format.short(Double(feature.activation)))"
+          let name = "\(layer)\(feature.feature)"
+          if !opened.isSpecial(text.ids[position]), seen.insert(name).inserted,
+            let label = try labels.label(i, feature)
+          {
+            labelled.append((name, VisibleText.piece(label).replacing("␣", with: " ")))
+          }
+          return "\(name):\(Format.short(Double(feature.activation)))"
         }
         let isSpecial = opened.isSpecial(text.ids[position])
         table.add([
           .init("\(position)", .dim), .init(writer.visible(text.ids[position]), isSpecial ? .dim : .accent),
           .init("\(part.code.activeCount(inRow: position))"),
-          .init(features.joined(separator: "  "), isSpecial ? .dim : .plain),
+          .init(names.joined(separator: "  "), isSpecial ? .dim : .plain),
         ])
       }
       try table.write()
+      guard !labelled.isEmpty else { continue }
+      var list = TextTable([.init("feature", .right), .init("label")])
+      for item in labelled { list.add([.init(item.name), .init(item.label, .good)]) }
+      try list.write()
     }
   }
 }

@@ -49,10 +49,15 @@ public struct LexicalExplainer: Explainer {
 
   /// The tokens whose logit it raises most, three at most.
   private func raised(_ feature: ExplainedFeature) -> String {
-    let tokens = feature.topTokens.filter { $0.logit > 0 }.prefix(3)
-    guard !tokens.isEmpty else { return "" }
+    Self.raised(feature.topTokens.filter { $0.logit > 0 }.prefix(Self.mostRaised).map(\.piece))
+  }
+
+  static let mostRaised = 3
+
+  /// What a label says of tokens that are raised.
+  static func raised(_ pieces: [String]) -> String {
+    if pieces.isEmpty { return "" }
     return "; raises "
-      + tokens.map { LexicalText.quoted(TokenText.text(CollectionOfOne($0.piece))) }
-      .joined(separator: ", ")
+      + pieces.map { LexicalText.quoted(TokenText.text(CollectionOfOne($0))) }.joined(separator: ", ")
   }
 }

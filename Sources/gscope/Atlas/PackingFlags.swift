@@ -1,0 +1,39 @@
+import ArgumentParser
+import Atlas
+import Foundation
+
+/// How much of an atlas is packed.
+struct PackingFlags: ParsableArguments {
+  @Option(help: ArgumentHelp("packed: top examples of a feature; all without it.", valueName: "n")) var top: Int?
+  @Option(help: ArgumentHelp("packed: examples of each interval; all without it.", valueName: "n"))
+  var perInterval: Int?
+  @Option(help: ArgumentHelp("packed: raised and lowered tokens, each; all without it.", valueName: "n"))
+  var logits: Int?
+  @Option(help: ArgumentHelp("packed: co-active features; all without it.", valueName: "n")) var coactive: Int?
+  @Option(help: ArgumentHelp("packed: windows of each half of the pool; all without it.", valueName: "n"))
+  var pool: Int?
+  @Option(
+    help: ArgumentHelp("packed: buckets of sketches to an octave: 1, 2, 4, 8, 16, or 32 for all.", valueName: "n"))
+  var bars: Int?
+  @Flag(help: "packed: leave labels out.") var noLabels = false
+
+  private var options: PackedOptions {
+    var options = PackedOptions(labels: !noLabels)
+    if let top { options.top = top }
+    if let perInterval { options.perInterval = perInterval }
+    if let logits { options.logits = logits }
+    if let coactive { options.coactive = coactive }
+    if let pool { options.pool = pool }
+    if let bars { options.bars = bars }
+    return options
+  }
+
+  /// Writes a packed atlas, and says what takes the room.
+  func pack(_ atlas: Atlas, to output: String) throws {
+    let parts = try atlas.pack(to: URL(filePath: output), options: options, check: Interruption.check)
+    let largest = parts.sorted { $0.bytes > $1.bytes }.prefix(6)
+    try StandardOutput.line(
+      "\(Format.bytes(parts.reduce(0) { $0 + $1.bytes })) in \(output): "
+        + largest.map { "\($0.part) \(Format.bytes($0.bytes))" }.joined(separator: ", "))
+  }
+}
