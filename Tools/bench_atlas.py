@@ -8,8 +8,8 @@ first's atlas) and all features of the suite's single-layer dictionaries, or of 
 transformers once and keeps the activations of every site; then, 256 features at a time, it encodes all tokens densely and
 finds firing rates, means, maxima, quantiles (by sorting), histograms, the 16 best sequences with their windows, two random
 examples from each of five intervals, effects on the next token's logit, the logit table with its histogram, neighbours by
-cosine, and co-activation as one product a dictionary. SAEDashboard does the same but runs the model again for every 128
-features; that is left out in its favour. Counts and maxima of both are compared: the atlas must be right to be fast.
+cosine, and co-activation as one product a dictionary. That is a favourable peer: with --again N it runs the model again for
+every N features, as SAEDashboard does (N = 128). Counts and maxima of both are compared: the atlas must be right to be fast.
 """
 
 import argparse
@@ -36,6 +36,7 @@ def arguments():
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--tokens", type=int, default=20_000)
     parser.add_argument("--only", default="")
+    parser.add_argument("--again", type=int, default=0, help="the peer runs the model again for every so many features")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
@@ -61,17 +62,20 @@ class Pass:
         # Special tokens do not count: <pad>, <eos>, <bos>, <unk>, the turns' ends.
         ordinary = (ids > 5) & (ids != 105) & (ids != 106)
         self.counts = ordinary & (ordinary.flatten().cumsum(0).view_as(ids) <= tokens)
-        self.ids = ids
+        self.ids, self.model = ids, model.model
+        self.run(sites)
+
+    def run(self, sites: set[str]) -> None:
+        import torch
+
         found: dict[str, list] = {site: [] for site in sites}
         handles = [self.watch(site, found[site]) for site in sites]
-        scales = []
+        final, scales = [], []
+        handles.append(self.model.norm.register_forward_pre_hook(lambda _, inputs: final.append(inputs[0])))
         with torch.no_grad():
-            for batch in ids.split(8):
-                final = []
-                handle = model.model.norm.register_forward_pre_hook(lambda _, inputs, keep=final: keep.append(inputs[0]))
-                model.model(batch)
-                handle.remove()
-                scales.append(final[0].square().mean(-1).add(1e-6).sqrt())
+            for batch in self.ids.split(8):
+                self.model(batch)
+                scales.append(final.pop().square().mean(-1).add(1e-6).sqrt())
         for handle in handles:
             handle.remove()
         self.scales = torch.cat(scales)
@@ -95,7 +99,7 @@ class Pass:
         return rows @ layer.self_attn.o_proj.weight.detach().T * (1 + layer.post_attention_layernorm.weight.detach())
 
 
-def dashboard(run: Pass, weights: dict, reads: str, writes: str) -> dict:
+def dashboard(run: Pass, weights: dict, reads: str, writes: str, again: int) -> dict:
     import torch
 
     x, counted = run.sites[reads], run.counts.flatten()
@@ -111,8 +115,11 @@ def dashboard(run: Pass, weights: dict, reads: str, writes: str) -> dict:
         for name, value in values.items():
             result.setdefault(name, []).append(value)
 
-    for start in range(0, width, BLOCK):
-        block = slice(start, start + BLOCK)
+    for start in range(0, width, again or BLOCK):
+        if again and start:
+            run.run({reads})
+            x = run.sites[reads]
+        block = slice(start, start + (again or BLOCK))
         z = torch.addmm(weights["b_enc"][block], x, weights["w_enc"][:, block])
         f = z * (z > weights["threshold"][block].clamp_min(0)) * counted[:, None]
         on = f > 0
@@ -185,7 +192,7 @@ def peer(options) -> None:
     with torch.no_grad():
         for number, job in enumerate(jobs):
             weights = load_file(options.work / f"plain-{number}" / "params.safetensors")
-            found = dashboard(run, weights, job["sites"][0], job["sites"][-1])
+            found = dashboard(run, weights, job["sites"][0], job["sites"][-1], options.again)
             np.savez(options.work / f"peer-{number}.npz", **found)
     (options.work / "peer.json").write_text(json.dumps({"pass": passed, "tokens": int(run.counts.sum())}))
 
@@ -240,7 +247,7 @@ def both(options) -> None:
         for job in jobs:
             build += ["--dictionary", f"{job['name']}={options.suite / job['path']}"]
         other = [sys.executable, __file__, "peer", "--work", work]
-        for name in ("model", "hf", "gscope", "suite", "corpus", "tokens", "threads"):
+        for name in ("model", "hf", "gscope", "suite", "corpus", "tokens", "again", "threads"):
             other += [f"--{name}", getattr(options, name)]
         ours, theirs = [], []
         for _ in range(options.rounds):
@@ -248,7 +255,8 @@ def both(options) -> None:
             theirs.append(measured(other, options.threads))
         apart, spent = compare(work, jobs), json.loads((work / "peer.json").read_text())
     (our, our_memory), (their, their_memory) = (map(statistics.median, zip(*runs)) for runs in (ours, theirs))
-    print(f"| atlas of {apart['features']:,} features, {spent['tokens']:,} tokens | {our:.0f} s | PyTorch dashboard pass | "
+    print(f"| atlas of {apart['features']:,} features, {spent['tokens']:,} tokens | {our:.0f} s | PyTorch dashboard pass"
+          f"{f', model again for every {options.again} features' if options.again else ''} | "
           f"{their:.0f} s | {their / our:.2f}× | ≥ 5× {'met' if their / our >= 5 else 'MISSED'} | {our_memory:,.0f} / "
           f"{their_memory:,.0f} MB |")  # fmt: skip
     print(f"of which the peer's model pass: {spent['pass']:.0f} s; {apart['other counts']:,} of {apart['counts']:,} firings "

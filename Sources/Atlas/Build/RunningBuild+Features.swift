@@ -8,8 +8,9 @@ import Tensors
 import Tokenization
 
 extension RunningBuild {
-  /// Features whose logits are formed together: few enough that these are a small part of the memory in use.
-  private var block: Int { min(builder.model.rowsUnembeddedAtOnce, 48) }
+  /// Features whose logits are formed together: each block unpacks the whole unembedding, but its logits take memory,
+  /// 100 MB for a vocabulary of 262,144.
+  private var block: Int { min(builder.model.rowsUnembeddedAtOnce, 96) }
 
   /// Writes the final rows of all features: statistics, intervals, examples with their effects, logit tables.
   func writeFeatures(_ report: (BuildProgress) throws -> Void) throws {
@@ -58,16 +59,15 @@ extension RunningBuild {
       directions.residualDirections(first..<last + 1), rows: features.map { $0 - first })
     let (scales, unembedded) = (try model.finalNormScales(rows), try model.unembed(rows))
     let kind = directions.site.kind == .attnOut ? builder.attentionLayers.firstIndex(of: directions.site.layer) : nil
-    var found: [Int: Logits] = [:]
-    for (row, feature) in features.enumerated() {
-      try builder.check()
+    let tally = state.tallies[index]
+    let found = try Concurrently.map(Array(features.enumerated())) { row, feature in
       let logits = try unembedded.rows(row..<row + 1).read().map { $0 * scales[row] }
-      let effects = try examples(of: state.tallies[index].features[feature]).map {
+      let effects = try examples(of: tally.features[feature]).map {
         try self.effects(of: $0.example, logits, attention: kind)
       }
-      found[feature] = Logits(table: logits.withUnsafeBufferPointer { LogitTable($0) }, effects: effects)
+      return Logits(table: logits.withUnsafeBufferPointer { LogitTable($0) }, effects: effects)
     }
-    return found
+    return Dictionary(zip(features, found)) { first, _ in first }
   }
 
   /// The effect of a feature at each active token of a window on the logit of the token that came next, norms held as
