@@ -8,3 +8,8 @@ static inline int gs_inflate_init(z_stream *stream, int gzip) { return inflateIn
 static inline int gs_deflate_init(z_stream *stream) {
   return deflateInit2(stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 9, Z_HUFFMAN_ONLY);
 }
+
+/// Makes `stream` pack text into a gzip member.
+static inline int gs_deflate_init_text(z_stream *stream, int level) {
+  return deflateInit2(stream, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
+}

@@ -7,32 +7,60 @@ struct AtlasExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export", abstract: "Write what an atlas holds in the format of others.",
     discussion: """
-      Example: gscope atlas export atlas.sqlite --to gemma-scope-2 --dictionary layer_9_width_2k_l0_60 \
-      --output examples.safetensors
+      Examples:
+        gscope atlas export atlas.sqlite --to gemma-scope-2 --dictionary layer_9_width_2k_l0_60 \
+          --output examples.safetensors
+        gscope atlas export atlas.sqlite --to neuronpedia --model-id gemma-3-270m --output neuronpedia
       """)
 
   /// Formats that are written.
   enum Format: String, CaseIterable, ExpressibleByArgument {
     /// `examples.safetensors`.
     case gemmaScope2 = "gemma-scope-2"
+    /// A folder of rows as Neuronpedia's import reads them.
+    case neuronpedia
   }
 
   @OptionGroup var path: AtlasPath
 
-  @Option(help: ArgumentHelp("The format: gemma-scope-2 (examples.safetensors).", valueName: "format"))
+  @Option(
+    help: ArgumentHelp(
+      "The format: gemma-scope-2 (examples.safetensors) or neuronpedia (a folder).", valueName: "format"))
   var to: Format
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Its name in the atlas; not needed where there is but one.", valueName: "name"))
-  var dictionary: String?
+    help: ArgumentHelp(
+      "Its name in the atlas; not needed where there is but one. For neuronpedia repeatable, all without it.",
+      valueName: "name"))
+  var dictionary: [String] = []
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "file"), completion: .file())
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("The file or folder to write.", valueName: "path"), completion: .file())
   var output: String
+
+  @OptionGroup(title: "Neuronpedia") var neuronpedia: NeuronpediaArguments
+
+  func validate() throws {
+    if to != .neuronpedia, let flag = neuronpedia.given {
+      throw ValidationError("\(flag) belongs to --to neuronpedia.")
+    }
+    if to == .gemmaScope2, dictionary.count > 1 {
+      throw ValidationError("--to gemma-scope-2 writes one dictionary; \(dictionary.count) are named.")
+    }
+  }
 
   func run() throws {
     let atlas = try Atlas(contentsOf: path.url)
-    guard let name = dictionary ?? (atlas.dictionaries.count == 1 ? atlas.dictionaries[0].name : nil) else {
+    switch to {
+    case .gemmaScope2: try writeExamples(atlas)
+    case .neuronpedia:
+      try neuronpedia.write(atlas, dictionary.isEmpty ? nil : dictionary, to: URL(filePath: output))
+    }
+  }
+
+  private func writeExamples(_ atlas: Atlas) throws {
+    guard let name = dictionary.first ?? (atlas.dictionaries.count == 1 ? atlas.dictionaries[0].name : nil) else {
       throw CommandError.usage(
         "--dictionary: name one of \(atlas.dictionaries.map(\.name).joined(separator: ", "))")
     }
