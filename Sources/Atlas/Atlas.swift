@@ -54,6 +54,9 @@ public final class Atlas: Sendable {
     }
   }
 
+  /// Whether an atlas is being built that will be at `url`, or its building was stopped.
+  public static func isBegun(at url: URL) -> Bool { AtlasFiles(url).isBegun }
+
   /// A value of the table `meta`; nil for a key that is not there.
   /// - Throws: `AtlasError.file`.
   public func meta(_ key: String) throws -> String? {

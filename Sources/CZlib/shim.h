@@ -10,3 +10,8 @@ static inline int gs_deflate_init(z_stream *stream, int matching) {
   return deflateInit2(
       stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 9, matching ? Z_DEFAULT_STRATEGY : Z_HUFFMAN_ONLY);
 }
+
+/// Makes `stream` pack text into a gzip member.
+static inline int gs_deflate_init_text(z_stream *stream, int level) {
+  return deflateInit2(stream, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
+}

@@ -67,6 +67,64 @@ import Testing
     #expect(recount["differing"] as? Int == 0 && (recount["examples"] as? Int ?? 0) > 20)
   }
 
+  @Test func infoTellsWhatItIs() throws {
+    let output = directory.url.appending(path: "atlas.sqlite").path
+    #expect(try build(output).status == 0)
+    let before = try Tool.run(["info", output, "--json"]).json()
+    #expect(before["kind"] as? String == "atlas" && before["state"] as? String == "complete")
+    #expect(before["tokens"] as? Int == 900 && before["features"] as? Int == 90)
+    #expect((before["dictionaries"] as? [[String: Any]])?.compactMap { $0["name"] as? String } == ["sae", "heads"])
+    #expect(before["labels"] as? Int == 0 && before["mean_label_score"] is NSNull && before["model"] is String)
+    let size = try FileManager.default.attributesOfItem(atPath: output)[.size] as? Int
+    #expect(before["bytes"] as? Int == size)
+    #expect(try Tool.run(["explain", output]).status == 0)
+    let after = try Tool.run(["info", output, "--json"]).json()
+    #expect(after["labels"] as? Int == 90 && after["labelled"] as? Int == 90)
+    let (live, tested) = (after["live"] as? Int ?? 0, after["labels_tested"] as? Int ?? 0)
+    #expect(live > 5 && tested > 0 && tested <= live && (0...1).contains(after["mean_label_score"] as? Double ?? -1))
+    let text = try Tool.run(["info", output])
+    #expect(text.status == 0 && text.output.contains("heads") && text.output.contains("resid_post.3"))
+    #expect(try Tool.run(["info", output, "--at", "resid_post.3"]).status == 2)
+    let begun = directory.url.appending(path: "begun.sqlite").path
+    try FileManager.default.createDirectory(atPath: begun + "-build", withIntermediateDirectories: true)
+    try FileManager.default.copyItem(atPath: output, toPath: begun + "-build/atlas.sqlite")
+    let unfinished = try Tool.run(["info", begun, "--json"]).json()
+    #expect(unfinished["state"] as? String == "building" && unfinished["kind"] as? String == "atlas")
+    let refused = try Tool.run(["atlas", "export", begun, "--to", "neuronpedia", "--output", begun + "-np"])
+    #expect(refused.status == 1 && refused.errors.contains("not finished"), "\(refused.errors)")
+    let other = try directory.write([1, 2, 3], as: "other.sqlite").path
+    let wrong = try Tool.run(["info", other])
+    #expect(wrong.status == 1 && wrong.errors.contains(other), "\(wrong.errors)")
+  }
+
+  @Test func exportsAreWritten() throws {
+    let output = directory.url.appending(path: "atlas.sqlite").path
+    #expect(try build(output).status == 0)
+    let folder = directory.url.appending(path: "np")
+    func export(_ arguments: [String]) throws -> Tool.Result { try Tool.run(["atlas", "export", output] + arguments) }
+    let to = ["--to", "neuronpedia", "--output", folder.path]
+    let written = try export(to + ["--model-id", "gemma-3-270m", "--vectors", "-d", "sae", "-d", "heads"])
+    #expect(written.status == 0 && written.output.split(separator: "\n").count == 2, "\(written.errors)")
+    let model = try Data(contentsOf: folder.appending(path: "gemma-3-270m/3-gscope-res-37/model.jsonl"))
+    let row = try #require(try JSONSerialization.jsonObject(with: model) as? [String: Any])
+    #expect(row["layers"] as? Int == 18 && row["neuronsPerLayer"] as? Int == 2048)
+    for path in ["features", "activations"] {
+      let file = folder.appending(path: "gemma-3-270m/5-gscope-att-53/\(path)/batch-0.jsonl.gz")
+      #expect(FileManager.default.fileExists(atPath: file.path))
+    }
+    let again = try export(to)
+    #expect(again.status == 1 && again.errors.contains(folder.path), "\(again.errors)")
+    for (arguments, status, text) in [
+      (["--to", "gemma-scope-2", "--vectors"], 2, "--vectors"), (["--to", "gemma-scope-2"], 2, "--dictionary"),
+      (["--to", "gemma-scope-2", "-d", "sae", "-d", "heads"], 2, "named"),
+      (["--to", "neuronpedia", "-d", "none"], 1, "none"),
+      (["--to", "neuronpedia", "--model-id", "A b"], 1, "model-id"),
+    ] as [([String], Int32, String)] {
+      let result = try export(arguments + ["--output", directory.url.appending(path: "x").path])
+      #expect(result.status == status && result.errors.contains(text), "\(arguments): \(result.errors)")
+    }
+  }
+
   @Test func mistakesAreNamed() throws {
     let output = directory.url.appending(path: "atlas.sqlite").path
     for (arguments, text) in [

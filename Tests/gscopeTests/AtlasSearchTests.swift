@@ -100,11 +100,32 @@ import Testing
     #expect(same.status == 1 && same.errors.contains("direction"), "\(same.errors)")
   }
 
+  @Test func filtersLeaveOut() throws {
+    let explained = try Tool.run(["explain", atlas])
+    try #require(explained.status == 0, "\(explained.errors)")
+    let all = try results(["--words", "fires", "--top-k", "200"])
+    let sites = try results(["--words", "fires", "--site", "attn_out.5", "--top-k", "200"])
+    #expect(!sites.isEmpty && sites.count < all.count)
+    #expect(sites.allSatisfy { $0["dictionary"] as? String == "heads" })
+    let rare = try results(["--words", "fires", "--max-rate", "0.05", "--top-k", "200"])
+    #expect(rare.count == all.count { ($0["rate"] as? Double ?? 1) <= 0.05 } && rare.count < all.count)
+    // Some label is at least as good as their mean, and some were not tested.
+    let mean = try #require(try Tool.run(["info", atlas, "--json"]).json()["mean_label_score"] as? Double)
+    let good = try results(["--words", "fires", "--min-score", "\(mean)", "--top-k", "200"])
+    #expect(!good.isEmpty && good.count < all.count, "\(good.count) of \(all.count)")
+    let difference = ["--model", Tool.model, "--plus", "word17 zebra", "--minus", "others", "--site", "resid_post.3"]
+    let near = try results(difference + ["--top-k", "90"])
+    let quiet = try results(difference + ["--max-rate", "0.1", "--top-k", "90"])
+    #expect(quiet.count == near.count { ($0["rate"] as? Double ?? 1) <= 0.1 } && quiet.count < near.count)
+  }
+
   @Test(arguments: [
     [], ["--words", "a", "--text", "b"], ["--plus", "a", "--site", "resid_post.3"],
     ["--vector", "x", "--site", "embed"],
     ["--vector", "x#y"], ["--words", "a", "--position", "1"], ["--words", "a", "--top-k", "0"],
-    ["--text", "a", "--site", "resid_post.3"], ["--vector", "x#y", "--last", "--site", "embed"],
+    ["--text", "a", "--min-score", "2"], ["--words", "a", "--max-rate", "-1"], ["--words", "a", "--max-rate", "nan"],
+    ["--words", "a", "--site", "layer 3"], ["--words", "a", "--encoder"],
+    ["--vector", "x#y", "--last", "--site", "embed"],
   ])
   func wrongUsageIsTold(_ arguments: [String]) throws {
     let result = try search(arguments)

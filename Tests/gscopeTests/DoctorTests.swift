@@ -12,8 +12,11 @@ import Testing
     let checks = try #require(json["checks"] as? [[String: Any]])
     #expect(
       checks.compactMap { $0["name"] as? String } == [
-        "version", "processor", "threads", "memory", "cache", "torch", "self test", "bandwidth", "model", "tokenizer",
+        "version", "processor", "threads", "memory", "cache", "torch", "sqlite", "self test", "bandwidth", "model",
+        "tokenizer",
       ])
+    let sqlite = try #require(checks.first { $0["name"] as? String == "sqlite" }?["finding"] as? String)
+    #expect(sqlite.wholeMatch(of: /3\.\d+\.\d+ with FTS5/) != nil, "\(sqlite)")
   }
 
   @Test func aModelThatDoesNotOpenFails() throws {

@@ -21,12 +21,15 @@ extension Atlas {
   /// - Parameters:
   ///   - codes: what dictionaries of the atlas, by name, made of the text's tokens.
   ///   - rows: which of the tokens to look at.
+  ///   - filter: features that may be found.
   ///   - limit: results at most.
   /// - Throws: `AtlasError.dictionary`, `.option` for a code or row that does not fit, `.file`.
   public func search(
-    codes: [(dictionary: String, code: DictionaryCode)], rows: [Int], limit: Int = 20
+    codes: [(dictionary: String, code: DictionaryCode)], rows: [Int], filter: SearchFilter = SearchFilter(),
+    limit: Int = 20
   ) throws -> [SearchResult] {
     try Self.checkLimit(limit)
+    try filter.validate()
     let strongest = try codes.map { name, code in
       let dictionary = try dictionary(name)
       return (dictionary, try Self.strongest(code, rows, dictionary))
@@ -37,7 +40,7 @@ extension Atlas {
       hits.sort { a, b in
         (b.score ?? -1, b.activation ?? 0, a.id) < (a.score ?? -1, a.activation ?? 0, b.id)
       }
-      return try results(Array(hits.prefix(limit)), db)
+      return try results(hits, filter, limit: limit, db)
     }
   }
 

@@ -17,14 +17,17 @@ extension Atlas {
   ///   - direction: as many numbers as `side` is wide.
   ///   - side: what it is compared with.
   ///   - names: looks in these dictionaries alone.
+  ///   - filter: features that may be found.
   ///   - limit: results at most.
   /// - Throws: `AtlasError.option` for a direction of another width, without length or not finite, or when nothing
   ///   is there to compare with; `.dictionary`, `.file`.
   public func search(
-    direction: [Float], _ side: DirectionSide = .written, in names: [String]? = nil, limit: Int = 20
+    direction: [Float], _ side: DirectionSide = .written, in names: [String]? = nil,
+    filter: SearchFilter = SearchFilter(), limit: Int = 20
   ) throws -> [SearchResult] {
     try Self.checkLimit(limit)
     let query = try QuantisedDirection(direction)
+    try filter.validate()
     let chosen = try dictionaries(names)
     return try read { db in
       var hits: [Hit] = []
@@ -48,7 +51,7 @@ extension Atlas {
         throw AtlasError.option(name: "direction", reason: "the atlas has no \(what) to compare with")
       }
       hits.sort { a, b in (b.score ?? -1, a.id) < (a.score ?? -1, b.id) }
-      return try results(Array(hits.prefix(limit)), db)
+      return try results(hits, filter, limit: limit, db)
     }
   }
 

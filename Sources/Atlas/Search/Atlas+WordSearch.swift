@@ -10,26 +10,31 @@ extension Atlas {
   /// all that begin so; no other sign has a meaning.
   /// - Parameters:
   ///   - names: looks in these dictionaries alone.
+  ///   - filter: features that may be found.
   ///   - limit: results at most.
   /// - Throws: `AtlasError.option` for text without a word, `.dictionary`, `.file`.
-  public func search(words: String, in names: [String]? = nil, limit: Int = 20) throws -> [SearchResult] {
+  public func search(
+    words: String, in names: [String]? = nil, filter: SearchFilter = SearchFilter(), limit: Int = 20
+  ) throws -> [SearchResult] {
     try Self.checkLimit(limit)
     let query = try WordQuery(words)
+    try filter.validate()
     let ranges = try dictionaries(names).map {
       "rowid BETWEEN \($0.firstFeature) AND \($0.firstFeature + $0.features - 1)"
     }
-    let filter = names == nil ? "" : "AND (\((ranges + ["0"]).joined(separator: " OR ")))"
+    let condition = names == nil ? "" : "AND (\((ranges + ["0"]).joined(separator: " OR ")))"
     return try read { db in
       guard try SearchText.hasRows(db) else {
         throw AtlasError.file(path: url.path, reason: "has no text index; it is made when a build is finished")
       }
-      let rows = try Row.fetchAll(
+      let rows = try Row.fetchCursor(
         db,
         sql: """
-          SELECT rowid AS id, bm25(search, 10.0, 6.0, 3.0, 1.0) AS relevance FROM search WHERE search MATCH ? \(filter)
-          ORDER BY relevance, rowid LIMIT ?
-          """, arguments: [query.pattern, limit])
-      return try results(rows.map { Hit(id: $0["id"], score: -($0["relevance"] as Double)) }, db)
+          SELECT rowid AS id, bm25(search, 10.0, 6.0, 3.0, 1.0) AS relevance FROM search WHERE search MATCH ? \(condition)
+          ORDER BY relevance, rowid
+          """, arguments: [query.pattern])
+      return try results(
+        { try rows.next().map { Hit(id: $0["id"], score: -($0["relevance"] as Double)) } }, filter, limit: limit, db)
     }
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Sites
 
 /// A feature that a search found.
 public struct SearchResult: Equatable, Sendable {
@@ -34,20 +35,45 @@ struct Hit {
 }
 
 extension Atlas {
-  /// Looks up the names, rates, labels and best examples of hits, in their order.
-  func results(_ hits: [Hit], _ db: Database) throws -> [SearchResult] {
+  /// Looks up the names, rates, labels and best examples of the first `limit` hits that `filter` lets through.
+  /// - Parameter next: hits, the best first; nil behind the last.
+  func results(
+    _ next: () throws -> Hit?, _ filter: SearchFilter, limit: Int, _ db: Database
+  ) throws -> [SearchResult] {
     let label = try db.makeStatement(
       sql: """
         SELECT text, (SELECT avg(balanced_accuracy) FROM score WHERE explanation_id = explanation.id) AS mean
-        FROM explanation WHERE feature_id = ? ORDER BY mean IS NULL, mean DESC, id LIMIT 1
+        FROM explanation WHERE feature_id = ? AND (? IS NULL OR EXISTS(
+          SELECT 1 FROM score WHERE explanation_id = explanation.id AND test = 'detection' AND balanced_accuracy >= ?))
+        ORDER BY mean IS NULL, mean DESC, id LIMIT 1
         """)
-    let rate = try db.makeStatement(sql: "SELECT rate FROM feature WHERE id = ?")
-    return try hits.map { hit in
-      let found = try Row.fetchOne(label, arguments: [hit.id])
-      return SearchResult(
-        key: try key(hit.id), score: hit.score, activation: hit.activation, row: hit.row,
-        isApproximate: hit.isApproximate, rate: try Double.fetchOne(rate, arguments: [hit.id]) ?? 0,
-        label: found?["text"], labelScore: found?["mean"], example: try best(hit.id, db))
+    let rates = try db.makeStatement(sql: "SELECT rate FROM feature WHERE id = ?")
+    let least = filter.minimumScore
+    var results: [SearchResult] = []
+    while results.count < limit, let hit = try next() {
+      let rate = try Double.fetchOne(rates, arguments: [hit.id]) ?? 0
+      if let most = filter.maximumRate, rate > most { continue }
+      if let site = filter.site, read(by: hit.id) != site { continue }
+      let found = try Row.fetchOne(label, arguments: [hit.id, least, least])
+      if least != nil, found == nil { continue }
+      results.append(
+        SearchResult(
+          key: try key(hit.id), score: hit.score, activation: hit.activation, row: hit.row,
+          isApproximate: hit.isApproximate, rate: rate, label: found?["text"], labelScore: found?["mean"],
+          example: try best(hit.id, db)))
+    }
+    return results
+  }
+
+  func results(_ hits: [Hit], _ filter: SearchFilter, limit: Int, _ db: Database) throws -> [SearchResult] {
+    var rest = hits.makeIterator()
+    return try results({ rest.next() }, filter, limit: limit, db)
+  }
+
+  /// The site that a feature reads, by its number in the database.
+  private func read(by id: Int) -> Site? {
+    dictionaries.lazy.filter { $0.firstFeature..<$0.firstFeature + $0.features ~= id }.first.map {
+      $0.reads[(id - $0.firstFeature) / $0.width]
     }
   }
 

@@ -50,17 +50,21 @@ enum SearchText {
     try insertLabels(db, labels)
   }
 
-  /// Brings the explanations in the index up to the table `explanation`; to be called in the transaction that wrote
-  /// them.
-  static func updateLabels(_ db: Database) throws {
-    let labels = try labels(db)
-    let update = try db.makeStatement(sql: "UPDATE search_text SET label = ? WHERE feature_id = ?")
-    for row in try Row.fetchAll(db, sql: "SELECT feature_id, label FROM search_text") {
-      let (id, old): (Int, String) = (row["feature_id"], row["label"])
-      let new = labels[id] ?? ""
-      if new != old { try update.execute(arguments: [new, id]) }
+  /// Brings the explanations in the index of some features up to the table `explanation`; to be called in the
+  /// transaction that wrote them. Rows that say the same already are left alone. An atlas without an index gets a
+  /// whole one: with labels alone in it, a search would seem to look everywhere.
+  static func updateLabels(_ db: Database, of features: some Sequence<Int>) throws {
+    guard try hasRows(db) else { return try fill(db, check: {}) }
+    let texts = try db.cachedStatement(sql: "SELECT text FROM explanation WHERE feature_id = ? ORDER BY id")
+    let write = try db.cachedStatement(
+      sql: """
+        INSERT INTO search_text(feature_id, label, tokens, outputs, contexts) VALUES (?, ?, '', '', '')
+        ON CONFLICT(feature_id) DO UPDATE SET label = excluded.label WHERE label <> excluded.label
+        """)
+    for id in features {
+      let label = try String.fetchAll(texts, arguments: [id]).joined(separator: "\n")
+      try write.execute(arguments: [id, label])
     }
-    try insertLabels(db, labels)
   }
 
   static func hasRows(_ db: Database) throws -> Bool {

@@ -1,19 +1,19 @@
 import Checkpoints
-import Foundation
+package import Foundation
 
 /// A folder that appears whole or not at all: it is filled under a temporary name beside its destination and then
 /// renamed. The destination may be an empty folder, which it replaces. Dropped without `commit()` it leaves nothing
 /// behind.
-final class AtomicFolder {
+package final class AtomicFolder {
   /// The destination.
-  let url: URL
+  package let url: URL
   /// Where to write until then.
-  let temporary: URL
+  package let temporary: URL
   private var isCommitted = false
 
   /// Makes the temporary folder, and the folders above the destination.
   /// - Throws: `CheckpointError.unwritable`, also when `url` is a file or a folder that is not empty.
-  init(_ url: URL) throws {
+  package init(_ url: URL) throws {
     self.url = url.standardizedFileURL
     guard Self.isFree(url) else {
       throw CheckpointError.unwritable(file: url.path, reason: "it exists and is not an empty folder")
@@ -33,7 +33,7 @@ final class AtomicFolder {
 
   /// Puts the folder in place. Its files are synced by whoever wrote them.
   /// - Throws: `CheckpointError.unwritable`, leaving the destination as it was.
-  func commit() throws {
+  package func commit() throws {
     guard rename(temporary.path, url.path) == 0 else {
       throw CheckpointError.unwritable(file: url.path, reason: String(cString: strerror(errno)))
     }
@@ -41,7 +41,7 @@ final class AtomicFolder {
   }
 
   /// Whether nothing is at `url`, or an empty folder.
-  static func isFree(_ url: URL) -> Bool {
+  package static func isFree(_ url: URL) -> Bool {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else { return true }
     guard isFolder.boolValue else { return false }

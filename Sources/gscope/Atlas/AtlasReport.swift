@@ -20,7 +20,9 @@ struct AtlasReport {
         + [("dictionaries", .array(atlas.dictionaries.map(Self.json)))])
   }
 
-  static func state(_ atlas: Atlas) -> JSONValue { atlas.state == .complete ? "complete" : "building" }
+  static func state(_ atlas: Atlas) -> JSONValue { isComplete(atlas) ? "complete" : "building" }
+
+  static func isComplete(_ atlas: Atlas) -> Bool { atlas.state == .complete }
 
   static func json(_ dictionary: AtlasDictionary) -> JSONValue {
     .object([
@@ -53,6 +55,10 @@ struct AtlasReport {
     for (key, value) in meta {
       try StandardOutput.line("\(key.replacing("_", with: " ")): \(value)")
     }
+    try Self.showDictionaries(atlas)
+  }
+
+  static func showDictionaries(_ atlas: Atlas) throws {
     var table = TextTable([
       .init("dictionary"), .init("kind"), .init("reads"), .init("features", .right), .init("L0", .right),
     ])

@@ -4,18 +4,26 @@ import Foundation
 
 /// How much of an atlas is packed.
 struct PackingFlags: ParsableArguments {
-  @Option(help: ArgumentHelp("packed: top examples of a feature; all without it.", valueName: "n")) var top: Int?
-  @Option(help: ArgumentHelp("packed: examples of each interval; all without it.", valueName: "n"))
+  @Option(help: ArgumentHelp("Top examples of a feature; all without it.", valueName: "n")) var top: Int?
+  @Option(help: ArgumentHelp("Examples of each interval; all without it.", valueName: "n"))
   var perInterval: Int?
-  @Option(help: ArgumentHelp("packed: raised and lowered tokens, each; all without it.", valueName: "n"))
+  @Option(help: ArgumentHelp("Raised and lowered tokens, each; all without it.", valueName: "n"))
   var logits: Int?
-  @Option(help: ArgumentHelp("packed: co-active features; all without it.", valueName: "n")) var coactive: Int?
-  @Option(help: ArgumentHelp("packed: windows of each half of the pool; all without it.", valueName: "n"))
+  @Option(help: ArgumentHelp("Co-active features; all without it.", valueName: "n")) var coactive: Int?
+  @Option(help: ArgumentHelp("Windows of each half of the pool; all without it.", valueName: "n"))
   var pool: Int?
   @Option(
-    help: ArgumentHelp("packed: buckets of sketches to an octave: 1, 2, 4, 8, 16, or 32 for all.", valueName: "n"))
+    help: ArgumentHelp("Buckets of sketches to an octave: 1, 2, 4, 8, 16, or 32 for all.", valueName: "n"))
   var bars: Int?
-  @Flag(help: "packed: leave labels out.") var noLabels = false
+  @Flag(help: "Leave labels out.") var noLabels = false
+
+  /// One of the flags that was used.
+  var given: String? {
+    [
+      ("--top", top != nil), ("--per-interval", perInterval != nil), ("--logits", logits != nil),
+      ("--coactive", coactive != nil), ("--pool", pool != nil), ("--bars", bars != nil), ("--no-labels", noLabels),
+    ].first { $0.1 }?.0
+  }
 
   private var options: PackedOptions {
     var options = PackedOptions(labels: !noLabels)

@@ -53,11 +53,19 @@ struct AtlasSearchCommand: ParsableCommand {
   @Flag(help: "Of --plus and --minus take the last token alone.") var last = false
 
   @Option(
-    help: ArgumentHelp("The site of --vector, or at which --plus and --minus are compared.", valueName: "site"),
+    help: ArgumentHelp(
+      "The site of --vector, or at which --plus and --minus are compared; else only features that read it.",
+      valueName: "site"),
     transform: { try SiteList.site($0, flag: "--site") })
   var site: Site?
 
   @Flag(help: "Compare a direction with what features read at --site, not with what they write.") var encoder = false
+
+  @Option(help: ArgumentHelp("Only features with a label of at least this accuracy in detection.", valueName: "0…1"))
+  var minScore: Double?
+
+  @Option(help: ArgumentHelp("Only features that are on at this share of the tokens at most.", valueName: "0…1"))
+  var maxRate: Double?
 
   @Option(help: ArgumentHelp("Results at most.", valueName: "k")) var topK = 20
   @Flag(help: "Search an atlas that is not finished, too.") var partial = false
@@ -72,8 +80,11 @@ struct AtlasSearchCommand: ParsableCommand {
     }
     if (plus == nil) != (minus == nil) { throw ValidationError("--plus and --minus belong together.") }
     if isDirection, site == nil { throw ValidationError("Missing --site, such as --site resid_post.9.") }
-    if !isDirection, site != nil || encoder || last {
-      throw ValidationError("--site, --encoder and --last are for directions: --vector, or --plus with --minus.")
+    if !isDirection, encoder || last {
+      throw ValidationError("--encoder and --last are for directions: --vector, or --plus with --minus.")
+    }
+    for (flag, value) in [("--min-score", minScore), ("--max-rate", maxRate)] {
+      if let value, !(0...1 ~= value) { throw ValidationError("\(flag) is \(value); expected a number from 0 to 1.") }
     }
     if last, plus == nil { throw ValidationError("--last belongs to --plus and --minus.") }
     if position != nil, text == nil { throw ValidationError("--position belongs to --text.") }
@@ -88,6 +99,8 @@ struct AtlasSearchCommand: ParsableCommand {
     let start = ContinuousClock.now
     let atlas = try Atlas(contentsOf: path.url, allowPartial: partial)
     let chosen = SearchDictionaries(atlas: atlas, options: dictionaries)
+    // Of directions --site says what they are, and features of any site may lie near.
+    let filter = SearchFilter(site: isDirection ? nil : site, minimumScore: minScore, maximumRate: maxRate)
     var query: [(key: String, value: JSONValue)] = []
     var found: [SearchResult] = []
     var tokenized: TokenizedText?
@@ -96,7 +109,7 @@ struct AtlasSearchCommand: ParsableCommand {
     if let words {
       query = [("words", .string(words))]
       unit = "bm25"
-      found = try atlas.search(words: words, in: chosen.names(), limit: topK)
+      found = try atlas.search(words: words, in: chosen.names(), filter: filter, limit: topK)
     } else if let text {
       query = [("text", .string(text)), ("position", .optional(position))]
       unit = "bits"
@@ -105,7 +118,7 @@ struct AtlasSearchCommand: ParsableCommand {
       let run = try TextSearch(text, flag: "--text", opened: opened)
       tokenized = run.text
       found = try atlas.search(
-        codes: run.codes(chosen.open(for: opened)), rows: run.rows(position), limit: topK)
+        codes: run.codes(chosen.open(for: opened)), rows: run.rows(position), filter: filter, limit: topK)
     } else if let site {
       query = [
         ("vector", .optional(vector)), ("plus", .optional(plus)), ("minus", .optional(minus)),
@@ -113,8 +126,11 @@ struct AtlasSearchCommand: ParsableCommand {
       ]
       let names = try chosen.names()
       found = try atlas.search(
-        direction: direction(at: site, atlas), encoder ? .read(site) : .written, in: names, limit: topK)
+        direction: direction(at: site, atlas), encoder ? .read(site) : .written, in: names, filter: filter,
+        limit: topK)
     }
+    if !isDirection { query.append(("site", .optional(site.map { "\($0)" }))) }
+    query += [("min_score", .optional(minScore)), ("max_rate", .optional(maxRate))]
     let report = SearchReport(
       query: query, results: found, text: tokenized, writer: writer,
       seconds: (ContinuousClock.now - start) / .seconds(1))

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Atlas
 import Checkpoints
 import Dictionaries
 import Foundation
@@ -7,13 +8,14 @@ import Sites
 /// `gscope info`
 struct InfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "info", abstract: "Tell what a model, dictionary, suite or file of tensors is, its sizes and memory.",
+    commandName: "info",
+    abstract: "Tell what a model, dictionary, suite, atlas or file of tensors is, its sizes and memory.",
     discussion: "Example: gscope info models/gemma-3-270m-q4_k_m.gguf")
 
   @Argument(
     help: ArgumentHelp(
-      "A model (folder, GGUF file or name), a dictionary, a suite, or a .safetensors, .npz or .gguf file. Without it, "
-        + "the model that the other commands would run.",
+      "A model (folder, GGUF file or name), a dictionary, a suite, an atlas, or a .safetensors, .npz or .gguf file. "
+        + "Without it, the model that the other commands would run.",
       valueName: "path"),
     completion: .file())
   var path: String?
@@ -26,7 +28,9 @@ struct InfoCommand: ParsableCommand {
   @Flag(help: "Write JSON.") var json = false
 
   func run() throws {
-    let url = try ModelCache.standard.resolve(path, flag: "info")
+    // An atlas that is being built has no file of its name yet.
+    let begun = path.map { URL(filePath: $0) }.flatMap { Atlas.isBegun(at: $0) ? $0 : nil }
+    let url = try begun ?? ModelCache.standard.resolve(path, flag: "info")
     let subject = try InfoSubject(url, site: at)
     if at != nil, subject.kind != "dictionary" {
       throw CommandError.usage("--at: \(url.path) is a \(subject.kind), which reads no site of its own")
@@ -57,6 +61,7 @@ struct InfoCommand: ParsableCommand {
         ])
       }
       try table.write()
+    case .atlas(let atlas): try AtlasReport.showDictionaries(atlas)
     case .model, .dictionary: break
     }
   }

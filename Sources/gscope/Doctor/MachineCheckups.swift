@@ -1,10 +1,11 @@
+import Atlas
 import Foundation
 import Tensors
 
 /// What the machine offers: processor, cores, memory, disk.
 enum MachineCheckups {
   static func all(_ environment: [String: String]) -> [Checkup] {
-    [system, processor(environment), threads(environment), memory, cache(environment), torch(environment)]
+    [system, processor(environment), threads(environment), memory, cache(environment), torch(environment), sqlite]
   }
 
   private static var system: Checkup {
@@ -99,6 +100,18 @@ enum MachineCheckups {
     }
     let found = folders.first { FileManager.default.fileExists(atPath: "\($0)/\(library)") }
     return Checkup("torch", .ok, (found.map { "found in \($0)" } ?? "not found") + "; this version does not use it")
+  }
+
+  /// What atlases are kept in.
+  private static var sqlite: Checkup {
+    guard let library = try? AtlasLibrary() else {
+      return Checkup("sqlite", .warning, "does not work", advice: "install libsqlite3 for gscope atlas")
+    }
+    let search = library.hasTextSearch ? "with FTS5" : "without FTS5"
+    let isEnough = library.hasTextSearch && library.hasStrictTables
+    return Checkup(
+      "sqlite", isEnough ? .ok : .warning, "\(library.version) \(search)",
+      advice: isEnough ? nil : "gscope atlas needs SQLite 3.37 or newer with FTS5")
   }
 
   private static var isMac: Bool {

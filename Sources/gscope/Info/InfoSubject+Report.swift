@@ -36,6 +36,7 @@ extension InfoSubject {
     case .model: "model"
     case .dictionary: "dictionary"
     case .suite: "suite"
+    case .atlas: "atlas"
     case .tensors: "tensors"
     }
   }
@@ -45,6 +46,7 @@ extension InfoSubject {
     case .model(let checkpoint): try Self.facts(checkpoint)
     case .dictionary(let dictionary): Self.facts(dictionary)
     case .suite(let suite): Self.facts(suite)
+    case .atlas(let atlas): try Self.facts(atlas)
     case .tensors(let format, let source): try Self.facts(format, source)
     }
   }

@@ -1,3 +1,4 @@
+import Atlas
 import Checkpoints
 import Dictionaries
 import Foundation
@@ -10,6 +11,8 @@ enum InfoSubject {
   case model(GemmaCheckpoint)
   case dictionary(SparseDictionary)
   case suite(Suite)
+  /// A finished atlas, or one that is being built.
+  case atlas(Atlas)
   /// Any other file of tensors.
   case tensors(format: String, source: any TensorSource)
 
@@ -18,6 +21,10 @@ enum InfoSubject {
   init(_ url: URL, site: Site? = nil) throws {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+      if Atlas.isBegun(at: url) {
+        self = .atlas(try Atlas(contentsOf: url, allowPartial: true))
+        return
+      }
       throw CommandError.file(path: url.path, reason: "no such file or folder")
     }
     self = try isFolder.boolValue ? Self.folder(url, site: site) : Self.file(url, site: site)
@@ -49,8 +56,10 @@ enum InfoSubject {
       let file = try NPZFile(url)
       return file.contains("W_enc") ? try dictionary(url, site: site) : .tensors(format: "npz", source: file)
     case "safetensors": return .tensors(format: "safetensors", source: try SafetensorsFile(url))
+    case "sqlite": return .atlas(try Atlas(contentsOf: url, allowPartial: true))
     default:
-      throw CommandError.input(source: url.path, reason: "is no folder and no .gguf, .safetensors or .npz file")
+      throw CommandError.input(
+        source: url.path, reason: "is no folder and no .gguf, .safetensors, .npz or .sqlite file")
     }
   }
 

@@ -21,7 +21,8 @@ public final class ExplanationStore: Sendable {
     queue = try AtlasFiles.openForExplaining(atlas.url)
   }
 
-  /// Writes results in one transaction: all of them or, after an error, none. Those without a label change nothing.
+  /// Writes results in one transaction: all of them or, after an error, none. Those without a label change nothing. New
+  /// labels are found by words at once.
   /// - Throws: `AtlasError.dictionary`, `.feature` for results of other features, `.file`.
   public func write(_ results: [ExplanationResult]) throws {
     let rows = try results.compactMap { result -> (id: Int, result: ExplanationResult, label: Explanation)? in
@@ -32,7 +33,11 @@ public final class ExplanationStore: Sendable {
     let now = Date.now.ISO8601Format()
     try AtlasFiles.named(url) {
       try queue.write { db in
-        for row in rows { try write(row.label, row.result, of: row.id, now, db) }
+        var changed: Set<Int> = []
+        for row in rows {
+          if try write(row.label, row.result, of: row.id, now, db) { changed.insert(row.id) }
+        }
+        try SearchText.updateLabels(db, of: changed.sorted())
       }
     }
   }
@@ -44,14 +49,17 @@ public final class ExplanationStore: Sendable {
     return try dictionary.feature(key)
   }
 
+  /// Whether the text is another than before.
   private func write(
     _ label: Explanation, _ result: ExplanationResult, of feature: Int, _ now: String, _ db: Database
-  ) throws {
+  ) throws -> Bool {
     let mine: StatementArguments = [feature, result.author, result.method]
     let old = try Row.fetchOne(
       db.cachedStatement(
         sql: "SELECT id, text FROM explanation WHERE feature_id = ? AND author = ? AND method = ?"), arguments: mine)
-    if let old, old["text"] as String != label.text {
+    let before: String? = old?["text"]
+    let isNew = before != label.text
+    if let old, isNew {
       try db.cachedStatement(sql: "DELETE FROM score WHERE explanation_id = ?").execute(arguments: [old["id"] as Int])
     }
     try db.cachedStatement(
@@ -74,5 +82,6 @@ public final class ExplanationStore: Sendable {
         score.timedOut, score.failed, score.undefined?.rawValue, now,
       ])
     }
+    return isNew
   }
 }
