@@ -75,7 +75,14 @@ struct AtlasBuildCommand: ParsableCommand {
         + "what is counted takes at most \(Format.bytes(plan.bytes)) of memory")
     if overwrite { try AtlasBuilder.remove(url) }
     let view = AtlasProgress()
-    try builder.build(report: view.show)
+    var trimmed = ContinuousClock.now
+    try builder.build { progress in
+      if ContinuousClock.now - trimmed > .seconds(10) {
+        MemoryPolicy.returnFreedPages()
+        trimmed = .now
+      }
+      try view.show(progress)
+    }
     try report(url, items: items.count, seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 

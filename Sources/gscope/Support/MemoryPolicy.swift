@@ -17,4 +17,13 @@ enum MemoryPolicy {
       for option in [trimThreshold, mapThreshold] { _ = mallopt(option, 1 << 20) }
     #endif
   }
+
+  /// Gives back the pages of small blocks that were freed; without it they stay, scattered among those in use.
+  static func returnFreedPages() {
+    #if canImport(Glibc)
+      typealias Function = @convention(c) (Int) -> CInt
+      guard let symbol = dlsym(dlopen(nil, RTLD_NOW), "malloc_trim") else { return }
+      _ = unsafeBitCast(symbol, to: Function.self)(0)
+    #endif
+  }
 }
