@@ -9,7 +9,7 @@ struct AtlasExportCommand: ParsableCommand {
     discussion: """
       Examples:
         gscope atlas export atlas.sqlite --to gemma-scope-2 --dictionary layer_9_width_2k_l0_60 \
-          --output examples.safetensors
+      --output examples.safetensors
         gscope atlas export atlas.sqlite --to neuronpedia --model-id gemma-3-270m --output neuronpedia
         gscope atlas export atlas.sqlite --to packed --top 5 --output atlas.gsatlas
       """)
