@@ -44,6 +44,14 @@ public final class Atlas: Sendable {
         return (meta, try Row.fetchAll(db, sql: "SELECT * FROM dictionary ORDER BY id").map(AtlasDictionary.init))
       }
     }
+    var first = 0
+    for dictionary in dictionaries {
+      guard dictionary.firstFeature == first else {
+        throw AtlasError.file(
+          path: place.path, reason: "'\(dictionary.name)' begins at \(dictionary.firstFeature), expected \(first)")
+      }
+      first += dictionary.features
+    }
     self.dictionaries = dictionaries
     let (tokens, planned) = (Int(meta["tokens"] ?? "") ?? 0, Int(meta["tokens_planned"] ?? "") ?? 0)
     if meta["state"] == "complete", files.isFinished {

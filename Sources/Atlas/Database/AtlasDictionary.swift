@@ -40,7 +40,10 @@ public struct AtlasDictionary: Equatable, Sendable {
     l0 = row["l0"]
     firstFeature = row["first_feature"]
     let features: Int = row["features"]
-    guard width > 0, !reads.isEmpty, features == width * reads.count else {
+    // More than any file holds, and few enough that sums and products of them stay numbers.
+    guard 1...1 << 32 ~= width, 0...1 << 40 ~= firstFeature, !reads.isEmpty, reads.count <= 1 << 10,
+      features == width * reads.count
+    else {
       throw AtlasError.file(path: "dictionary '\(name)'", reason: "\(features) features of \(reads.count) × \(width)")
     }
     func tree(_ text: String?) -> JSONTree? { text.flatMap { try? JSONTree(Array($0.utf8)) } }

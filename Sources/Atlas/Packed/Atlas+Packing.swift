@@ -21,7 +21,7 @@ extension Atlas {
       throw AtlasError.option(name: "atlas", reason: "was packed before; pass on the file it was made from")
     }
     let contents = try read { try PackedContents($0, self, options, check) }
-    let columns = contents.columns
+    let columns = try contents.columns()
     let bytes = try PackedContainer.pack(columns, file: url.path)
     try AtomicFile.write(bytes, to: url)
     return try PackedColumn.allCases.map { column in
@@ -56,7 +56,7 @@ extension PackedContents {
         arguments: [ids.lowerBound, ids.upperBound - 1])
       {
         try check()
-        features.append(try Self.feature(row, dictionary, entry, options, places, &sequenceScales, db))
+        features.append(try Self.feature(row, dictionary, entry, options, places, sequences, &sequenceScales, db))
       }
     }
     try readPool(db, options, places, atlas)
@@ -103,7 +103,7 @@ extension PackedContents {
 
   private static func feature(
     _ row: Row, _ dictionary: AtlasDictionary, _ entry: Dictionary, _ options: PackedOptions, _ places: [Int: Int],
-    _ scales: inout SequenceScales, _ db: Database
+    _ sequences: [Sequence], _ scales: inout SequenceScales, _ db: Database
   ) throws -> Feature {
     var feature = Feature()
     let id: Int = row["id"]
@@ -131,7 +131,8 @@ extension PackedContents {
       else {
         continue
       }
-      feature.examples.append(try example(row, sequence, entry, dictionary, &scales))
+      feature.examples.append(
+        try example(row, sequence, of: sequences[sequence].tokens.count, entry, dictionary, &scales))
     }
     let partners = try Row.fetchAll(
       db.cachedStatement(
@@ -139,18 +140,23 @@ extension PackedContents {
       arguments: [id])
     feature.coactive = partners.prefix(options.coactive).map {
       Partner(
-        feature: ($0["other_id"] as Int) - dictionary.firstFeature, tokens: ($0["tokens"] as Int?) ?? 0,
+        feature: ($0["other_id"] as Int) &- dictionary.firstFeature, tokens: ($0["tokens"] as Int?) ?? 0,
         value: entry.isSampled ? Float($0["value"] as Double) : nil)
     }
     return feature
   }
 
   private static func example(
-    _ row: Row, _ sequence: Int, _ entry: Dictionary, _ dictionary: AtlasDictionary, _ scales: inout SequenceScales
+    _ row: Row, _ sequence: Int, of tokens: Int, _ entry: Dictionary, _ dictionary: AtlasDictionary,
+    _ scales: inout SequenceScales
   ) throws -> Example {
-    let (start, length): (Int, Int) = (row["start"], row["length"])
+    let (start, length, position): (Int, Int, Int) = (row["start"], row["length"], row["position"])
+    guard 0...tokens ~= start, 0...tokens - start ~= length, 0..<tokens ~= position else {
+      throw AtlasError.file(
+        path: "example.start", reason: "position \(position) and a window of \(length) at \(start) of \(tokens) tokens")
+    }
     var example = Example(
-      bin: row["bin"], sequence: sequence, position: row["position"],
+      bin: row["bin"], sequence: sequence, position: position,
       activation: PackedNumber.fine(Float(row["activation"] as Double)), start: start, length: length)
     example.active = try ActiveBlob.decode(row["active"]).map { token in
       Active(
@@ -207,6 +213,9 @@ extension PackedContents {
 
   private mutating func readLabels(_ db: Database) throws {
     labels = try Row.fetchAll(db, sql: "SELECT * FROM explanation ORDER BY id").map { row in
+      guard features.indices ~= row["feature_id"] else {
+        throw AtlasError.file(path: "explanation.feature_id", reason: "no feature \(row["feature_id"] as Int)")
+      }
       let scores = try Row.fetchAll(
         db.cachedStatement(sql: "SELECT * FROM score WHERE explanation_id = ? ORDER BY test, judge"),
         arguments: [row["id"] as Int])

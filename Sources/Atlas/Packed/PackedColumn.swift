@@ -35,6 +35,8 @@ enum PackedColumn: UInt8, CaseIterable {
 struct ColumnWriter {
   /// Bytes by column and plane.
   private(set) var bytes = [[UInt8]](repeating: [], count: PackedColumn.allCases.count * Self.planes)
+  /// The first number that its column cannot hold; what was written is worth nothing then.
+  private(set) var fault: (column: PackedColumn, number: Int)?
   static let planes = 8
 
   static func place(_ column: PackedColumn, _ plane: Int) -> Int { Int(column.rawValue) * planes + plane }
@@ -42,7 +44,8 @@ struct ColumnWriter {
   /// A whole number from 0 on: seven bits a byte, low ones first.
   mutating func put(_ number: Int, _ column: PackedColumn) {
     let place = Self.place(column, 0)
-    var rest = UInt64(number)
+    if number < 0 { fault = fault ?? (column, number) }
+    var rest = UInt64(max(number, 0))
     while rest >= 0x80 {
       bytes[place].append(UInt8(truncatingIfNeeded: rest) | 0x80)
       rest >>= 7
@@ -52,7 +55,13 @@ struct ColumnWriter {
 
   /// A whole number of either sign, small ones in one byte.
   mutating func put(signed number: Int, _ column: PackedColumn) {
-    put(number >= 0 ? 2 * number : -2 * number - 1, column)
+    put(number >= 0 ? number &* 2 : number &* -2 &- 1, column)
+  }
+
+  /// A whole number from 0 on that `width` bytes hold.
+  mutating func put(_ number: Int, width: Int, _ column: PackedColumn) {
+    if number < 0 || number >> (8 * width) > 0 { fault = fault ?? (column, number) }
+    put(UInt64(max(number, 0)), width: width, column)
   }
 
   /// The low `width` bytes of a number, each in a plane of its own.

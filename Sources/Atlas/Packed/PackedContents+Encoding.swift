@@ -2,7 +2,8 @@ import Checkpoints
 
 extension PackedContents {
   /// The contents as columns.
-  var columns: [[UInt8]] {
+  /// - Throws: `AtlasError.option` for numbers that no atlas has.
+  func columns() throws -> [[UInt8]] {
     var writer = ColumnWriter()
     var strings = StringTable()
     let vocabulary = tokensByFrequency
@@ -14,8 +15,8 @@ extension PackedContents {
       writer.put(sequence.number - last - 1, .sequenceNumber)
       last = sequence.number
       writer.put(sequence.tokens.count, .sequenceLength)
-      for token in sequence.tokens { writer.put(UInt64(places[token] ?? 0), width: 3, .token) }
-      for scale in sequence.scales { writer.put(UInt64(scale), width: 2, .scale) }
+      for token in sequence.tokens { writer.put(places[token] ?? 0, width: 3, .token) }
+      for scale in sequence.scales { writer.put(scale, width: 2, .scale) }
     }
     var first = 0
     for dictionary in dictionaries {
@@ -25,6 +26,9 @@ extension PackedContents {
     putPool(&writer)
     putLabels(&writer, &strings)
     writer.put(bytes: about(strings.list).utf8, .about)
+    if let fault = writer.fault {
+      throw AtlasError.option(name: "atlas", reason: "holds \(fault.number) for '\(fault.column)', which cannot be")
+    }
     return writer.bytes
   }
 
@@ -37,7 +41,7 @@ extension PackedContents {
   private func put(_ feature: Feature, _ dictionary: Dictionary, _ writer: inout ColumnWriter) {
     writer.put(feature.sequences, .sequences)
     guard feature.sequences > 0 else { return }
-    writer.put(UInt64(feature.mean), width: 2, .mean)
+    writer.put(feature.mean, width: 2, .mean)
     let merged = feature.sketch.merged(bars: bars)
     let sketch = merged.encoded
     writer.put(sketch.count, .sketchLength)
@@ -59,7 +63,7 @@ extension PackedContents {
     }
     writer.put(feature.coactive.count, .coactiveCount)
     for partner in feature.coactive {
-      writer.put(UInt64(partner.feature), width: 3, .coactive)
+      writer.put(partner.feature, width: 3, .coactive)
       writer.put(partner.tokens, .coactiveTokens)
       if dictionary.isSampled {
         writer.put(UInt64((partner.value ?? 0).bitPattern), width: 4, .coactiveValue)
@@ -85,7 +89,7 @@ extension PackedContents {
 
   private func put(_ example: Example, _ dictionary: Dictionary, _ writer: inout ColumnWriter) {
     let tokens = sequences[example.sequence].tokens
-    writer.put(UInt64(example.sequence), width: 3, .exampleSequence)
+    writer.put(example.sequence, width: 3, .exampleSequence)
     writer.put(example.position, .examplePosition)
     let usual = Self.window(
       of: example.position, in: tokens, begin: tokens.first ?? 0, before: number("window_before") ?? 0,
@@ -103,7 +107,7 @@ extension PackedContents {
       (next, strength) = (active.offset + 1, active.strength)
     }
     guard dictionary.isAttention else { return }
-    for active in own + others { writer.put(UInt64(active.scale), width: 2, .attentionScale) }
+    for active in own + others { writer.put(active.scale, width: 2, .attentionScale) }
     guard let sources = example.sources else { return writer.put(0, .sourceScale) }
     writer.put(sources.scale + 1, .sourceScale)
     writer.put(bytes: sources.values.map { UInt8(bitPattern: $0) }, .sourceValue)
@@ -117,7 +121,7 @@ extension PackedContents {
   private func putPool(_ writer: inout ColumnWriter) {
     writer.put(pool.count, .poolCount)
     for window in pool {
-      writer.put(UInt64(window.sequence), width: 3, .poolSequence)
+      writer.put(window.sequence, width: 3, .poolSequence)
       writer.put(window.start, .poolStart)
     }
     if !pool.isEmpty { for bits in poolBits { writer.put(bytes: bits, .poolBits) } }
@@ -132,7 +136,7 @@ extension PackedContents {
     }
     writer.put(labels.count, .labelCount)
     for label in labels {
-      writer.put(UInt64(label.feature), width: 3, .labelFeature)
+      writer.put(label.feature, width: 3, .labelFeature)
       for text in [label.author, label.method, label.created, label.prompt] {
         writer.put(strings.place(text), .labelKind)
       }
