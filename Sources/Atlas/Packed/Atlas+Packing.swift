@@ -21,15 +21,11 @@ extension Atlas {
       throw AtlasError.option(name: "atlas", reason: "was packed before; pass on the file it was made from")
     }
     let contents = try read { try PackedContents($0, self, options, check) }
-    let columns = try contents.columns()
-    let bytes = try PackedContainer.pack(columns, file: url.path)
-    try AtomicFile.write(bytes, to: url)
-    return try PackedColumn.allCases.map { column in
-      let planes = columns[ColumnWriter.place(column, 0)..<ColumnWriter.place(column, 0) + ColumnWriter.planes]
-      let packed = try planes.filter { !$0.isEmpty }.map { plane in
-        try plane.withUnsafeBytes { try GzipWriter.pack($0, file: url.path, matching: true).count }
-      }
-      return ("\(column)", packed.reduce(0, +))
+    let parts = try PackedContainer.parts(of: contents.columns(), file: url.path)
+    try AtomicFile.write(PackedContainer.join(parts), to: url)
+    return PackedColumn.allCases.map { column in
+      let planes = ColumnWriter.place(column, 0)..<ColumnWriter.place(column, 0) + ColumnWriter.planes
+      return ("\(column)", parts.reduce(0) { planes.contains($1.place) ? $0 + $1.packed.count : $0 })
     }
   }
 }

@@ -12,20 +12,37 @@ package enum PackedContainer {
   /// More than any atlas unpacks to that is worth packing.
   private static let mostBytes = 1 << 29
 
+  /// A column's plane as it stands in the file.
+  struct Part {
+    let place: Int
+    let count: Int
+    let packed: [UInt8]
+  }
+
   /// - Throws: `CheckpointError.outOfMemory`.
   package static func pack(_ columns: [[UInt8]], file: String) throws -> [UInt8] {
-    let parts = try columns.enumerated().filter { !$0.element.isEmpty }.map { place, bytes in
-      (place, bytes.count, try bytes.withUnsafeBytes { try GzipWriter.pack($0, file: file, matching: true) })
+    join(try parts(of: columns, file: file))
+  }
+
+  /// What is in the columns, packed.
+  static func parts(of columns: [[UInt8]], file: String) throws -> [Part] {
+    try columns.enumerated().filter { !$0.element.isEmpty }.map { place, bytes in
+      Part(
+        place: place, count: bytes.count,
+        packed: try bytes.withUnsafeBytes { try GzipWriter.pack($0, file: file, matching: true) })
     }
+  }
+
+  /// The file of some parts.
+  static func join(_ parts: [Part]) -> [UInt8] {
     var body = StateWriter()
     body.put(UInt32(parts.count))
-    for (place, count, packed) in parts {
-      body.put(UInt16(place))
-      body.put(UInt64(count))
-      body.put(UInt64(packed.count))
+    for part in parts {
+      body.put(UInt16(part.place))
+      body.put(UInt64(part.count))
+      body.put(UInt64(part.packed.count))
     }
-    let rest = body.bytes + parts.flatMap(\.2)
-    return seal(rest)
+    return seal(body.bytes + parts.flatMap(\.packed))
   }
 
   /// Puts the head before everything else.
