@@ -99,8 +99,7 @@ extension RunningBuild {
       let (id, counted) = (first + feature, tally.features[feature])
       try writer.write(counted, feature: id, passed: state.cursor.counted)
       for (bin, interval) in counted.sketch.intervals.enumerated() {
-        try db.cachedStatement(sql: "INSERT INTO interval(feature_id, bin, lower, upper, count) VALUES (?, ?, ?, ?, ?)")
-          .execute(arguments: [id, bin, Double(interval.lower), Double(interval.upper), interval.count])
+        try writer.write(interval, bin: bin, feature: id)
       }
       let logits = tables[feature]
       for (place, item) in examples(of: counted).enumerated() {

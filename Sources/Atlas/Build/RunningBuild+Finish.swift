@@ -34,15 +34,12 @@ extension RunningBuild {
     try commit("pool", 1) { db in
       let writer = try makeWriter(db)
       for (id, window) in state.pool.halves.flatMap({ $0 }).enumerated() {
-        try writer.write(sequence: Int(window.sequence))
-        try db.cachedStatement(
-          sql: "INSERT INTO pool_window(id, sequence_id, start, length, split) VALUES (?, ?, ?, ?, ?)"
-        ).execute(arguments: [id, Int(window.sequence), Int(window.start), options.window, window.split])
-        for (index, words) in window.active.enumerated() {
-          let bytes = (builder.dictionaries[index].shape.totalWidth + 7) / 8
-          try db.cachedStatement(sql: "INSERT INTO pool_active(window_id, dictionary_id, bits) VALUES (?, ?, ?)")
-            .execute(arguments: [id, index, Blob.of(words).prefix(bytes)])
+        let active = zip(window.active, builder.dictionaries).map { words, dictionary in
+          Blob.of(words).prefix((dictionary.shape.totalWidth + 7) / 8)
         }
+        try writer.write(
+          poolWindow: id, sequence: Int(window.sequence), start: Int(window.start), length: options.window,
+          active: active)
       }
     }
   }

@@ -86,6 +86,23 @@ final class FeatureWriter {
     ])
   }
 
+  /// Writes how many activations of a feature lie in an interval.
+  func write(_ interval: ActivationSketch.Interval, bin: Int, feature id: Int) throws {
+    try db.cachedStatement(sql: "INSERT INTO interval(feature_id, bin, lower, upper, count) VALUES (?, ?, ?, ?, ?)")
+      .execute(arguments: [id, bin, Double(interval.lower), Double(interval.upper), interval.count])
+  }
+
+  /// Writes a window of the pool, with the features of each dictionary that are on in it, a bit each.
+  func write(poolWindow id: Int, sequence: Int, start: Int, length: Int, active: [Data]) throws {
+    try write(sequence: sequence)
+    try db.cachedStatement(
+      sql: "INSERT INTO pool_window(id, sequence_id, start, length, split) VALUES (?, ?, ?, ?, ?)"
+    ).execute(arguments: [id, sequence, start, length, WindowPool.split(seed: seed, sequence: sequence)])
+    let statement = try db.cachedStatement(
+      sql: "INSERT INTO pool_active(window_id, dictionary_id, bits) VALUES (?, ?, ?)")
+    for (index, bits) in active.enumerated() { try statement.execute(arguments: [id, index, bits]) }
+  }
+
   /// Writes a sequence and its tokens unless they are there.
   func write(sequence: Int) throws {
     guard sequences.insert(sequence).inserted else { return }

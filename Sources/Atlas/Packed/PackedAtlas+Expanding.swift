@@ -52,7 +52,7 @@ struct PackedExpansion {
       try report(BuildProgress(stage: .features, done: firstFeatures[index], total: total))
       try writeFeatures(index, writer, effects, db)
     }
-    try writePool(writer, db)
+    try writePool(writer)
     try writeNeighbours(db, report)
     try writeLabels(db)
     try report(BuildProgress(stage: .file, done: 0, total: 1))
@@ -83,26 +83,21 @@ struct PackedExpansion {
     }
   }
 
-  private func writePool(_ writer: FeatureWriter, _ db: Database) throws {
+  private func writePool(_ writer: FeatureWriter) throws {
     let length = (contents.number("window_before") ?? 0) + 1 + (contents.number("window_after") ?? 0)
     for (place, window) in contents.pool.enumerated() {
       try check()
-      let number = contents.sequences[window.sequence].number
-      try writer.write(sequence: number)
-      try db.cachedStatement(
-        sql: "INSERT INTO pool_window(id, sequence_id, start, length, split) VALUES (?, ?, ?, ?, ?)"
-      ).execute(arguments: [
-        place, number, window.start, length, WindowPool.split(seed: writer.seed, sequence: number),
-      ])
-      for (index, dictionary) in contents.dictionaries.enumerated() {
+      let active = contents.dictionaries.enumerated().map { index, dictionary in
         var bits = [UInt8](repeating: 0, count: (dictionary.features + 7) / 8)
         for feature in 0..<dictionary.features {
           let own = contents.poolBits[firstFeatures[index] + feature]
           if own[place / 8] & (1 << UInt8(place % 8)) != 0 { bits[feature / 8] |= 1 << UInt8(feature % 8) }
         }
-        try db.cachedStatement(sql: "INSERT INTO pool_active(window_id, dictionary_id, bits) VALUES (?, ?, ?)")
-          .execute(arguments: [place, index, Data(bits)])
+        return Data(bits)
       }
+      try writer.write(
+        poolWindow: place, sequence: contents.sequences[window.sequence].number, start: window.start, length: length,
+        active: active)
     }
   }
 

@@ -30,9 +30,7 @@ extension PackedExpansion {
         let row = (feature - start) * width
         try write(id, values[row..<row + width], isAttention: dictionary.isAttention, writer, effects)
         for (bin, interval) in contents.features[id].intervals.enumerated() {
-          try db.cachedStatement(
-            sql: "INSERT INTO interval(feature_id, bin, lower, upper, count) VALUES (?, ?, ?, ?, ?)"
-          ).execute(arguments: [id, bin, Double(interval.lower), Double(interval.upper), interval.count])
+          try writer.write(interval, bin: bin, feature: id)
         }
       }
     }
