@@ -61,24 +61,11 @@ public struct AtlasImporter {
   /// Writes the atlas.
   /// - Throws: `AtlasError`, and what `check` throws.
   public func write(to url: URL, check: CancellationCheck = {}) throws {
-    let files = AtlasFiles(url)
-    guard !files.isFinished, !files.isBegun else {
-      throw AtlasError.file(path: url.path, reason: "is there already, or being built; choose another file")
-    }
-    try FileManager.default.createDirectory(at: files.folder, withIntermediateDirectories: true)
-    // Nothing of an import that was stopped is of use.
-    defer { try? FileManager.default.removeItem(at: files.folder) }
-    let hash = try WeightHash.sha256(of: dictionary.weightFiles) { _ in try check() }
-    try files.begin { try describe($0, hash: hash) }
-    let pool = try files.openForBuilding()
-    try AtlasFiles.named(files.working) {
-      try pool.write { db in
-        try writeFeatures(db, check)
-        try SearchText.fill(db, check: check)
-        try db.execute(sql: Schema.indexes)
-      }
-      try files.publish(pool)
-      try pool.close()
+    try AtlasFiles(url).write { db in
+      try describe(db, hash: WeightHash.sha256(of: dictionary.weightFiles) { _ in try check() })
+      try writeFeatures(db, check)
+      try SearchText.fill(db, check: check)
+      try db.execute(sql: Schema.indexes)
     }
   }
 
