@@ -33,12 +33,15 @@ extension RunningBuild {
   /// What the logits step knows of a feature.
   struct Logits {
     let table: LogitTable
-    /// For each example of `examples(of:)` the effects at its active tokens.
-    let effects: [[Float?]]
+    /// All its examples, with the effects at the active tokens of each.
+    let examples: [(place: ExamplePlace, effects: [Float?])]
   }
 
+  /// An example, and the interval it stands for: −1 for top examples.
+  typealias ExamplePlace = (bin: Int, rank: Int, example: KeptExample)
+
   /// All examples of a feature, with the interval they stand for.
-  func examples(of tally: FeatureTally) -> [(bin: Int, rank: Int, example: KeptExample)] {
+  func examples(of tally: FeatureTally) -> [ExamplePlace] {
     let top = tally.top.list.enumerated().map { (bin: -1, rank: $0, example: $1) }
     return top
       + tally.sketch.intervals.enumerated().flatMap { bin, interval in
@@ -62,10 +65,10 @@ extension RunningBuild {
     let tally = state.tallies[index]
     let found = try Concurrently.map(Array(features.enumerated())) { row, feature in
       let logits = try unembedded.rows(row..<row + 1).read().map { $0 * scales[row] }
-      let effects = try examples(of: tally.features[feature]).map {
-        try self.effects(of: $0.example, logits, attention: kind)
+      let examples = try examples(of: tally.features[feature]).map {
+        (place: $0, effects: try self.effects(of: $0.example, logits, attention: kind))
       }
-      return Logits(table: logits.withUnsafeBufferPointer { LogitTable($0) }, effects: effects)
+      return Logits(table: logits.withUnsafeBufferPointer { LogitTable($0) }, examples: examples)
     }
     return Dictionary(zip(features, found)) { first, _ in first }
   }
@@ -101,12 +104,12 @@ extension RunningBuild {
       for (bin, interval) in counted.sketch.intervals.enumerated() {
         try writer.write(interval, bin: bin, feature: id)
       }
-      let logits = tables[feature]
-      for (place, item) in examples(of: counted).enumerated() {
-        try writer.write(
-          item.example, feature: id, bin: item.bin, rank: item.rank, effects: logits?.effects[place])
+      // Features that were never on have neither.
+      guard let logits = tables[feature] else { continue }
+      for (place, effects) in logits.examples {
+        try writer.write(place.example, feature: id, bin: place.bin, rank: place.rank, effects: effects)
       }
-      guard let table = logits?.table else { continue }
+      let table = logits.table
       try writer.write(top: table.top, bottom: table.bottom, histogram: table.histogram, feature: id)
     }
   }
