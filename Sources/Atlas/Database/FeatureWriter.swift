@@ -7,7 +7,7 @@ final class FeatureWriter {
   private let db: Database
   /// The tokens of a sequence, and the norms' denominators where they are known.
   private let sequence: (Int) throws -> SequenceStore.Sequence
-  let seed: UInt64
+  private let seed: UInt64
   private let tokenizer: GemmaTokenizer
   /// What is there already.
   private var sequences: Set<Int>
