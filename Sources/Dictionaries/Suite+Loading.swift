@@ -11,6 +11,18 @@ extension Suite {
     FileManager.default.fileExists(atPath: folder.appending(path: "suite.json").path)
   }
 
+  /// The folders above `url` that hold suites, the nearest first: as many levels up as Gemma Scope's repositories have,
+  /// and some.
+  public static func folders(above url: URL) -> [URL] {
+    var folder = url.absoluteURL.standardizedFileURL
+    var found: [URL] = []
+    for _ in 0..<6 where folder.pathComponents.count > 1 {
+      folder.deleteLastPathComponent()
+      if isSuite(folder) { found.append(folder) }
+    }
+    return found
+  }
+
   /// Reads the `suite.json` in `folder`. Dictionaries are not opened.
   /// - Throws: `DictionaryError.file`, `.configuration` naming the key and, within the list, the entry.
   public init(contentsOf folder: URL) throws {

@@ -20,14 +20,20 @@ final class FeatureLabels {
   ) throws {
     let named = path ?? environment["GSCOPE_ATLAS"].flatMap { $0.isEmpty ? nil : $0 }
     let given = try named.map { try Atlas(contentsOf: URL(filePath: $0)) }
+    var ofSuites: [[URL]: Atlas?] = [:]
     for dictionary in dictionaries {
-      guard let atlas = given ?? Self.suiteAtlas(of: dictionary, environment) else {
+      let suites = Suite.folders(above: dictionary.url)
+      if given == nil, ofSuites[suites] == nil { ofSuites[suites] = .some(Self.atlas(of: suites, environment)) }
+      guard let atlas = given ?? ofSuites[suites] ?? nil else {
         sources.append(nil)
         continue
       }
-      // Names are given freely; what a label is about are the weights.
-      let hash = try WeightHash.sha256(of: dictionary.weightFiles) { _ in try Interruption.check() }
-      let entry = atlas.dictionaries.first { $0.sha256 == hash && $0.reads == dictionary.shape.reads }
+      let shape = dictionary.shape
+      let alike = atlas.dictionaries.filter { $0.reads == shape.reads && $0.width == shape.width }
+      // Names are given freely; what a label is about are the weights. Hashing these takes time.
+      let hash =
+        alike.isEmpty ? nil : try WeightHash.sha256(of: dictionary.weightFiles) { _ in try Interruption.check() }
+      let entry = alike.first { $0.sha256 == hash }
       if entry == nil, given != nil {
         Diagnostics.log.warning("\(atlas.url.path) has no dictionary of the weights of '\(dictionary.name)': no labels")
       }
@@ -46,19 +52,13 @@ final class FeatureLabels {
     return label
   }
 
-  /// The expanded atlas of the suite that a dictionary lies in: `.cache/atlas/HASH.sqlite` here or in the user's cache,
+  /// The expanded atlas of the nearest suite that has one packed: `.cache/atlas/HASH.sqlite` here or in the user's cache,
   /// HASH being the first 16 digits of the packed file's SHA-256.
-  private static func suiteAtlas(of dictionary: SparseDictionary, _ environment: [String: String]) -> Atlas? {
-    var folder = dictionary.url.absoluteURL.standardizedFileURL
-    for _ in 0..<6 where folder.pathComponents.count > 1 {
-      let packed = folder.appending(path: "atlas/atlas.gsatlas")
-      if Suite.isSuite(folder), let hash = try? SHA256.hex(of: packed) {
-        let name = "atlas/\(hash.prefix(16)).sqlite"
-        let places = [URL(filePath: ".cache"), ModelCache.cacheFolder(environment)].map { $0.appending(path: name) }
-        return places.lazy.compactMap { try? Atlas(contentsOf: $0) }.first
-      }
-      folder.deleteLastPathComponent()
-    }
-    return nil
+  private static func atlas(of suites: [URL], _ environment: [String: String]) -> Atlas? {
+    let hashes = suites.lazy.compactMap { try? SHA256.hex(of: $0.appending(path: "atlas/atlas.gsatlas")) }
+    guard let hash = hashes.first else { return nil }
+    let name = "atlas/\(hash.prefix(16)).sqlite"
+    let places = [URL(filePath: ".cache"), ModelCache.cacheFolder(environment)].map { $0.appending(path: name) }
+    return places.lazy.compactMap { try? Atlas(contentsOf: $0) }.first
   }
 }

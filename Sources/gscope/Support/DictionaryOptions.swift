@@ -117,18 +117,10 @@ struct DictionaryOptions: ParsableArguments {
   /// folder, or the entry's own folder or file. A site given for the latter is not the suite's business.
   private func entry(at url: URL) throws -> (Suite, Suite.Entry)? {
     if let (suite, selection) = try suite(at: url) { return (suite, try suite.entry(selection)) }
-    guard at == nil else { return nil }
-    var folder = url.absoluteURL.standardizedFileURL
-    var rest: [String] = []
-    // As many levels up as Gemma Scope's repositories have, and some.
-    for _ in 0..<6 where folder.pathComponents.count > 1 {
-      rest.insert(folder.lastPathComponent, at: 0)
-      folder.deleteLastPathComponent()
-      guard Suite.isSuite(folder) else { continue }
-      let suite = try Suite(contentsOf: folder)
-      return suite.entries.first { $0.path == rest.joined(separator: "/") }.map { (suite, $0) }
-    }
-    return nil
+    guard at == nil, let folder = Suite.folders(above: url).first else { return nil }
+    let suite = try Suite(contentsOf: folder)
+    let rest = url.absoluteURL.standardizedFileURL.pathComponents.dropFirst(folder.pathComponents.count)
+    return suite.entries.first { $0.path == rest.joined(separator: "/") }.map { (suite, $0) }
   }
 
   /// The suite that `url` lies in, and what is wanted of it: a suite's own folder, or an entry's name below it.
