@@ -4,29 +4,15 @@ import Testing
 
 @Suite struct AtlasCommandTests {
   private typealias Tool = CommandLineTool
-  private let directory: TemporaryDirectory
-  private let corpus: String
-  private let dictionaries = [
-    "--dictionary", "sae=" + CommandLineTool.dictionary("resid_post/layer_3_width_37_l0_small"),
-    "--dictionary", "heads=" + CommandLineTool.dictionary("attn_out/layer_5_width_53_l0_medium"),
-  ]
+  private let texts: AtlasPlace
+  private let dictionaries = AtlasPlace.both
+  private var directory: TemporaryDirectory { texts.directory }
+  private var corpus: String { texts.corpus }
 
-  init() throws {
-    directory = try TemporaryDirectory()
-    var random = SeededRandom(seed: 1)
-    let lines = (0..<30).map { _ in
-      "{\"text\":\"\((0..<40).map { _ in "word\(random.int(0...999))" }.joined(separator: " "))\"}\n"
-    }
-    corpus = try directory.write(Array(lines.joined().utf8), as: "texts.jsonl").path
-  }
+  init() throws { texts = try AtlasPlace(documents: 30, words: 1000) }
 
   private func build(_ output: String, _ more: [String] = []) throws -> Tool.Result {
-    try Tool.run(
-      [
-        "atlas", "build", "--model", Tool.model, "--corpus", corpus, "--tokens", "900", "--context", "64", "--output",
-        output,
-      ]
-        + dictionaries + more)
+    try Tool.run(texts.build(output, tokens: 900, dictionaries + more))
   }
 
   @Test func atlasesAreBuiltShownAndChecked() throws {
@@ -150,11 +136,8 @@ import Testing
     let place = try TemporaryDirectory()
     let kills = RandomKills(
       command: { folder in
-        [
-          "atlas", "build", "--model", Tool.model, "--corpus", corpus, "--tokens", "900", "--context", "64", "--batch",
-          "2",
-          "--save-every", "0", "--output", folder.appending(path: "atlas.sqlite").path,
-        ] + dictionaries
+        texts.build(
+          folder.appending(path: "atlas.sqlite").path, tokens: 900, dictionaries + ["--batch", "2", "--save-every", "0"])
       }, place: place.url,
       contents: { name, data in
         guard name == "atlas.sqlite", let url = try? place.write(data, as: "copy.sqlite"),

@@ -6,24 +6,15 @@ import Testing
 
 @Suite struct AtlasSearchTests {
   private typealias Tool = CommandLineTool
-  private let directory: TemporaryDirectory
+  private let place: AtlasPlace
   private let atlas: String
-  private static let path = CommandLineTool.dictionary("resid_post/layer_3_width_37_l0_small")
+  private static let path = AtlasPlace.sae
+  private var directory: TemporaryDirectory { place.directory }
 
   init() throws {
-    directory = try TemporaryDirectory()
-    var random = SeededRandom(seed: 1)
-    let lines = (0..<30).map { _ in
-      "{\"text\":\"\((0..<40).map { _ in "word\(random.int(0...999)) zebra" }.joined(separator: " "))\"}\n"
-    }
-    let corpus = try directory.write(Array(lines.joined().utf8), as: "texts.jsonl").path
-    atlas = directory.url.appending(path: "atlas.sqlite").path
-    let built = try Tool.run([
-      "atlas", "build", "--model", Tool.model, "--corpus", corpus, "--tokens", "900", "--context", "64", "--output",
-      atlas, "--dictionary", "sae=" + Self.path, "--dictionary",
-      "heads=" + Tool.dictionary("attn_out/layer_5_width_53_l0_medium"),
-    ])
-    try #require(built.status == 0, "\(built.errors)")
+    place = try AtlasPlace(documents: 30, words: 1000, suffix: " zebra")
+    atlas = place.path("atlas.sqlite")
+    try place.built(atlas, tokens: 900)
   }
 
   private func search(_ arguments: [String]) throws -> Tool.Result {

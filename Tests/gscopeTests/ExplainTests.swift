@@ -4,23 +4,14 @@ import Testing
 
 @Suite struct ExplainTests {
   private typealias Tool = CommandLineTool
-  private let directory: TemporaryDirectory
+  private let place: AtlasPlace
   private let atlas: String
+  private var directory: TemporaryDirectory { place.directory }
 
   init() throws {
-    directory = try TemporaryDirectory()
-    var random = SeededRandom(seed: 1)
-    let lines = (0..<40).map { _ in
-      "{\"text\":\"\((0..<40).map { _ in "word\(random.int(0...99))" }.joined(separator: " "))\"}\n"
-    }
-    let corpus = try directory.write(Array(lines.joined().utf8), as: "texts.jsonl").path
-    atlas = directory.url.appending(path: "atlas.sqlite").path
-    let built = try Tool.run([
-      "atlas", "build", "--model", Tool.model, "--corpus", corpus, "--tokens", "3000", "--context", "64", "--output",
-      atlas, "--dictionary", "sae=" + Tool.dictionary("resid_post/layer_3_width_37_l0_small"),
-      "--dictionary", "heads=" + Tool.dictionary("attn_out/layer_5_width_53_l0_medium"),
-    ])
-    try #require(built.status == 0, "\(built.errors)")
+    place = try AtlasPlace(documents: 40, words: 100)
+    atlas = place.path("atlas.sqlite")
+    try place.built(atlas, tokens: 3000)
   }
 
   private func explain(_ arguments: String..., environment: [String: String] = [:]) throws -> Tool.Result {

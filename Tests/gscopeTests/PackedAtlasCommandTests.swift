@@ -5,26 +5,16 @@ import Testing
 /// Packed atlases and labels from the command line.
 @Suite struct PackedAtlasCommandTests {
   private typealias Tool = CommandLineTool
-  private let directory: TemporaryDirectory
+  private let place: AtlasPlace
   private let atlas: String
   private let packed: String
-  private static let path = CommandLineTool.dictionary("resid_post/layer_3_width_37_l0_small")
+  private static let path = AtlasPlace.sae
+  private var directory: TemporaryDirectory { place.directory }
 
   init() throws {
-    directory = try TemporaryDirectory()
-    var random = SeededRandom(seed: 1)
-    let lines = (0..<40).map { _ in
-      "{\"text\":\"\((0..<40).map { _ in "word\(random.int(0...99)) zebra" }.joined(separator: " "))\"}\n"
-    }
-    let corpus = try directory.write(Array(lines.joined().utf8), as: "texts.jsonl").path
-    (atlas, packed) = (
-      directory.url.appending(path: "atlas.sqlite").path, directory.url.appending(path: "atlas.gsatlas").path
-    )
-    let built = try Tool.run([
-      "atlas", "build", "--model", Tool.model, "--corpus", corpus, "--tokens", "1500", "--context", "64", "--output",
-      atlas, "--dictionary", "sae=" + Self.path,
-    ])
-    try #require(built.status == 0, "\(built.errors)")
+    place = try AtlasPlace(documents: 40, words: 100, suffix: " zebra")
+    (atlas, packed) = (place.path("atlas.sqlite"), place.path("atlas.gsatlas"))
+    try place.built(atlas, tokens: 1500, ["--dictionary", "sae=" + Self.path])
     let explained = try Tool.run(["explain", atlas, "--lexical"])
     try #require(explained.status == 0, "\(explained.errors)")
   }
