@@ -40,6 +40,13 @@ def distinct(make, count):
     raise SystemExit("too few phrases for so many texts")
 
 
+def drawn(text, count, labels, split):
+    """Records of `count` texts, named by their labels."""
+    name = "-".join([*labels.values(), split])
+    return [{"id": f"{name}-{number:03d}", "text": made, "labels": dict(labels), "split": split}
+            for number, made in enumerate(distinct(text, count))]  # fmt: skip
+
+
 def splits(each):
     return (("train", each * 2 // 3), ("test", each - each * 2 // 3))
 
@@ -61,10 +68,7 @@ def bios():
                     him=him, He=he.title(), His=his.title(), years=generator.randint(3, 30),
                     age=generator.randint(30, 70))
 
-            for number, made in enumerate(distinct(text, count)):
-                labels = {"profession": profession, "gender": gender}
-                name = f"{profession}-{gender}-{split}-{number:03d}"
-                records.append({"id": name, "text": made, "labels": labels, "split": split})
+            records += drawn(text, count, {"profession": profession, "gender": gender}, split)
     return records
 
 
@@ -87,10 +91,7 @@ def reviews():
                     Opinion=generator.choice(opinions), month=generator.choice(MONTHS), day=generator.choice(DAYS),
                     weeks=generator.randint(2, 40))
 
-            for number, made in enumerate(distinct(text, count)):
-                labels = {"category": category, "opinion": opinion}
-                name = f"{category}-{opinion}-{split}-{number:03d}"
-                records.append({"id": name, "text": made, "labels": labels, "split": split})
+            records += drawn(text, count, {"category": category, "opinion": opinion}, split)
     return records
 
 
