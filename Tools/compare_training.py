@@ -10,8 +10,9 @@
 Resumable: every finished run is a line of DIR/results.jsonl, and what is recorded there is not run again; a peer's run that
 was stopped goes on where it was saved, at most five minutes before. --only takes
 any of a tool, an objective and a seed. `tune` tries three learning rates on --tune-tokens activations, and goes on by
-factors of two while the best one is the last on its side; `run` takes the best. `try` does one run with --rate,
---coefficient and --bandwidth given. training_measure.py defines the figures, training_peers.py drives the other tools,
+factors of two while the best one is the last on its side; `run` takes the best whose whole runs hold: a rate
+at which one came apart (it diverged, or no thresholds give it the L0) is recorded and given up for the next best, for
+every tool alike. `try` does one run with --rate, --coefficient and --bandwidth given. training_measure.py defines the figures, training_peers.py drives the other tools,
 PLAN says what each was given. A run during which others loaded the machine (load average above 2.5 at its start or end)
 is marked `loaded`: its quality counts, its wall-clock does not, and the table then takes seconds a step, measured by
 `time`, times the steps.
@@ -27,6 +28,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from training_table import came_apart, table
 
 SITE, WIDTH, BATCH, L0, WINDOW = "resid_post.9", 4096, 1024, 60, 65_536
 TOOLS, OBJECTIVES, SEEDS = ("gscope", "saelens", "dictionary_learning"), ("batchtopk", "jumprelu"), (0, 1, 2)
@@ -61,7 +64,7 @@ def in_gscope(options, job: dict, folder: Path) -> dict:
         options.gscope, "train", "--model", options.model, "--recipe", folder / "recipe.json", "--store", options.store,
         "--heldout-tokens", "64", "--loss-tokens", "0", "--output", folder / "out",
     ]  # fmt: skip
-    used = timed_process(command, folder, {"GSCOPE_THREADS": str(options.threads)})
+    used = timed_process(command, folder, {"GSCOPE_THREADS": str(options.threads)}, failing="training diverged")
     described = subprocess.run([options.gscope, "--version"], capture_output=True, text=True).stdout.strip()
     return used | {"version": described, "details": {}}
 
@@ -76,16 +79,21 @@ def in_python(options, job: dict, folder: Path) -> dict:
     return used | json.loads((folder / "used.json").read_text())
 
 
-def timed_process(command: list, folder: Path, environment: dict) -> dict:
+def timed_process(command: list, folder: Path, environment: dict, failing: str | None = None) -> dict:
+    """Time and memory; with `diverged` where the process failed and its log ends with a line that has `failing` in it."""
     with open(folder / "log", "a") as log:
         start = time.perf_counter()
         process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, env=os.environ | environment)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    if status:
-        raise SystemExit(f"{command[0]} failed with status {process.returncode}; see {folder / 'log'}")
-    return {"seconds": time.perf_counter() - start, "cpu_seconds": usage.ru_utime + usage.ru_stime,
+    used = {"seconds": time.perf_counter() - start, "cpu_seconds": usage.ru_utime + usage.ru_stime,
             "peak_mb": usage.ru_maxrss / 1024}  # fmt: skip
+    if not status:
+        return used
+    last = (folder / "log").read_text().splitlines()[-1:]
+    if failing and last and failing in last[0]:
+        return used | {"diverged": last[0]}
+    raise SystemExit(f"{command[0]} failed with status {process.returncode}; see {folder / 'log'}")
 
 
 def here(options) -> None:
@@ -180,11 +188,12 @@ def jobs(options, records: list[dict]):
                     while (rate := next_rate(records, tool, objective)) is not None:
                         yield job | {"rate": rate, "tokens": options.tune_tokens}
                 elif options.action == "run":
-                    rate = best_rate(records, tool, objective)
+                    rate, tried = best_rate(records, tool, objective), None
                     if rate is None:
                         print(f"{tool} {objective}: not tuned yet, skipped", file=sys.stderr)
-                        continue
-                    yield job | {"rate": rate, "tokens": options.tokens}
+                    while rate != tried:
+                        yield job | {"rate": rate, "tokens": options.tokens}
+                        rate, tried = best_rate(records, tool, objective), rate
                 else:
                     given = {"coefficient": options.coefficient, "bandwidth": options.bandwidth}
                     rate = options.rate or best_rate(records, tool, objective) or 1e-3
@@ -194,12 +203,16 @@ def jobs(options, records: list[dict]):
 def tuned(records: list[dict], tool: str, objective: str) -> dict[float, float]:
     """Matched FVU by learning rate; infinite where L0 could not be matched."""
     chosen = [r for r in records if (r["action"], r["tool"], r["objective"]) == ("tune", tool, objective)]
-    return {r["rate"]: r["matched"]["fvu"] if abs(r["matched"]["l0"] / L0 - 1) < 0.1 else float("inf") for r in chosen}
+    return {r["rate"]: float("inf") if came_apart(r, L0) else r["matched"]["fvu"] for r in chosen}
 
 
 def best_rate(records, tool, objective) -> float | None:
     rates = tuned(records, tool, objective)
-    return min(rates, key=rates.get) if all(rate in rates for rate in RATES) else None
+    if not all(rate in rates for rate in RATES):
+        return None
+    lost = {r["rate"] for r in records
+            if (r["action"], r["tool"], r["objective"]) == ("run", tool, objective) and came_apart(r, L0)}  # fmt: skip
+    return min(rates.keys() - lost, key=rates.get, default=None)
 
 
 def next_rate(records, tool, objective) -> float | None:
@@ -245,19 +258,23 @@ def programme(options) -> None:
         if store is None:
             store, heldout = Store(options.store, SITE), Store(options.heldout, SITE)
         name = "-".join(str(part) for part in key(job) if part is not None)
-        out = next(options.results.glob(f"{name}/out/params.safetensors"))
         record |= {"definitions": DEFINITIONS, "distinct": min(job["tokens"], len(store.rows)),
                    "heldout": min(HELDOUT_ROWS, len(heldout.rows)),
                    "repeats": max(1, job["tokens"] / len(store.rows)), "norm_filter": 6,
                    "model_sha256": store.settings["settings"]["model_sha256"] if "settings" in store.settings
                    else store.settings.get("model_sha256")}  # fmt: skip
-        record |= measure(load_file(out), heldout.rows, store.rows, L0)
+        if "diverged" not in record:
+            out = next(options.results.glob(f"{name}/out/params.safetensors"))
+            record |= measure(load_file(out), heldout.rows, store.rows, L0)
         records.append(record)
         done.add(key(job))
         with open(path, "a") as lines:
             lines.write(json.dumps(record) + "\n")
-        print(f"  fvu {record['fvu']:.4f} at L0 {record['l0']:.1f}; {record['matched']['fvu']:.4f} at "
-              f"{record['matched']['l0']:.1f}; dead {record['dead_training']:.3f}; {record['seconds']:.0f} s, cpu "
+        quality = record.get("diverged") or (
+            f"fvu {record['fvu']:.4f} at L0 {record['l0']:.1f}; {record['matched']['fvu']:.4f} at "
+            f"{record['matched']['l0']:.1f}; dead {record['dead_training']:.3f}"
+        )
+        print(f"  {quality}; {record['seconds']:.0f} s, cpu "
               f"{record['cpu_seconds']:.0f} s{', loaded' if record['loaded'] else ''}", file=sys.stderr, flush=True)  # fmt: skip
 
 
@@ -316,9 +333,7 @@ def main() -> None:
         parser.error(f"--only: unknown {', '.join(sorted(unknown))}; tools are {', '.join(TOOLS)}")
     options.results.mkdir(parents=True, exist_ok=True)
     if options.action == "table":
-        from training_table import table
-
-        return print(table(options.results))
+        return print(table(options.results, L0))
     {"here": here, "time": time_steps}.get(options.action, programme)(options)
 
 

@@ -9,6 +9,11 @@ NAMES = {"gscope": "gscope", "saelens": "SAELens", "dictionary_learning": "dicti
 OBJECTIVES = {"batchtopk": "BatchTopK", "jumprelu": "JumpReLU"}
 
 
+def came_apart(record: dict, l0: float) -> bool:
+    """Whether a run diverged, or no factor on its thresholds gives it the L0 within a tenth."""
+    return "diverged" in record or abs(record["matched"]["l0"] / l0 - 1) >= 0.1
+
+
 def lines_of(path: Path) -> list[dict]:
     return [json.loads(line) for line in open(path)] if path.exists() else []
 
@@ -39,7 +44,7 @@ def minutes(runs: list[dict], times: list[dict]) -> str:
     return "not measured" if step is None else f"{step[0] * runs[0]['steps'] / 60:.1f}*{step[1]}"
 
 
-def results_table(records: list[dict], times: list[dict], action: str) -> list[str]:
+def results_table(records: list[dict], times: list[dict]) -> list[str]:
     lines = [
         "| objective | tool | rate | seeds | L0 | FVU | FVU at the same L0 (L0) | dead, held-out | dead, training | minutes "
         "| peak memory |",
@@ -47,9 +52,8 @@ def results_table(records: list[dict], times: list[dict], action: str) -> list[s
     ]
     groups: dict[tuple, list[dict]] = {}
     for record in records:
-        if record["action"] == action:
-            groups.setdefault((record["objective"], record["tool"], record["tokens"], record["rate"],
-                               record["coefficient"], record["bandwidth"]), []).append(record)  # fmt: skip
+        groups.setdefault((record["objective"], record["tool"], record["tokens"], record["rate"],
+                           record["coefficient"], record["bandwidth"]), []).append(record)  # fmt: skip
     order = lambda group: (list(OBJECTIVES).index(group[0]), group[2], list(NAMES).index(group[1]), group[3])
     for group in sorted(groups, key=order):
         runs, (objective, tool, _, rate, coefficient, _) = groups[group], group
@@ -66,18 +70,24 @@ def results_table(records: list[dict], times: list[dict], action: str) -> list[s
     return lines
 
 
-def table(folder: Path) -> str:
+def table(folder: Path, l0: float) -> str:
     records, times = lines_of(folder / "results.jsonl"), lines_of(folder / "times.jsonl")
+    lost = [r for r in records if "diverged" in r or r["action"] == "run" and came_apart(r, l0)]
     blocks = []
     for action, title in (("run", "Whole runs"), ("tune", "Learning rates tried")):
-        chosen = [r for r in records if r["action"] == action]
+        chosen = [r for r in records if r["action"] == action and r not in lost]
         if chosen:
             tokens = ", ".join(f"{n:,}" for n in sorted({r["tokens"] for r in chosen}))
             repeats = " to ".join(f"{n:.1f}" for n in sorted({min(r["repeats"] for r in chosen),
                                                              max(r["repeats"] for r in chosen)}))  # fmt: skip
             distinct = max(r["distinct"] for r in chosen)
             head = f"{title}: {tokens} activations, {distinct:,} distinct (repeats {repeats}), {chosen[0]['machine']}."
-            blocks.append("\n".join([head, "", *results_table(records, times, action)]))
+            blocks.append("\n".join([head, "", *results_table(chosen, times)]))
+    if lost:
+        lines = [f"- {OBJECTIVES[r['objective']]}, {NAMES[r['tool']]}, {r['tokens']:,} activations, rate {r['rate']:g}, seed {r['seed']}: "
+                 + (r["diverged"] if "diverged" in r else f"FVU {r['fvu']:.3f} at L0 {r['l0']:.1f}, "
+                    f"{100 * r['dead_training']:.0f} % dead") for r in lost]  # fmt: skip
+        blocks.append("\n".join(["Came apart; whole runs went on at the next best rate:", "", *lines]))
     steps = []
     for objective in OBJECTIVES:
         for tool in NAMES:

@@ -19,12 +19,14 @@ struct CheckpointManifest: Codable, Equatable {
     /// Of `metrics.jsonl`.
     var metricsBytes: Int
     var sums: MetricsSums
+    /// Nil in checkpoints of versions that had none.
+    var watch: DivergenceWatch?
     /// What the activations are divided by.
     var inputScales: [Float]
     var targetScales: [Float]
 
     private enum CodingKeys: String, CodingKey {
-      case name, slices, steps, used, sums
+      case name, slices, steps, used, sums, watch
       case inputScales = "input_scales"
       case targetScales = "target_scales"
       case metricsBytes = "metrics_bytes"

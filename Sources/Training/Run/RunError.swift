@@ -10,8 +10,8 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
   case otherRun(path: String, key: String, found: String, expected: String)
   /// The corpus gave no activations at all.
   case noActivations
-  /// The loss is no number, or far above what predicting nothing would give.
-  case diverged(name: String, step: Int, loss: Double, advice: String)
+  /// The loss is no number or far above what predicting nothing would give, or FVU is lost that had been reached.
+  case diverged(name: String, step: Int, evidence: String, advice: String)
 
   public var description: String {
     switch self {
@@ -24,8 +24,8 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
     case .otherRun(let path, let key, let found, let expected):
       "\(path): the run there has another \(key): \(found) there, \(expected) asked for; choose another --output"
     case .noActivations: "the corpus has no tokens to train on"
-    case .diverged(let name, let step, let loss, let advice):
-      "\(name): training diverged at step \(step) (loss \(loss)); \(advice)"
+    case .diverged(let name, let step, let evidence, let advice):
+      "\(name): training diverged at step \(step) (\(evidence)); \(advice)"
     }
   }
 }

@@ -34,13 +34,14 @@ final class Trainee {
   /// Batches of the current window used so far.
   var used: Int
   var sums: MetricsSums
+  private(set) var watch: DivergenceWatch
   private let inputs: [Int]
   private let targets: [Int]
 
   /// - Parameter sites: the places of the job's sites among the tensors of a window.
   init(
     job: TrainingJob, state: TrainingState, log: MetricsLog?, reducer: any StepReducer, inputs: [Int], targets: [Int],
-    used: Int = 0, sums: MetricsSums = MetricsSums()
+    used: Int = 0, sums: MetricsSums = MetricsSums(), watch: DivergenceWatch = DivergenceWatch()
   ) {
     self.job = job
     self.state = state
@@ -50,6 +51,7 @@ final class Trainee {
     self.targets = targets
     self.used = used
     self.sums = sums
+    self.watch = watch
   }
 
   var recipe: Recipe { job.recipe }
@@ -111,9 +113,11 @@ final class Trainee {
   /// Activations have a mean square norm of 1, which is what predicting nothing would lose.
   private func check(_ report: StepReport, _ settings: StepSettings) throws {
     let writes = Double(job.shape.writes.count)
-    guard report.isFinite, report.reconstruction <= 100 * writes else {
+    // End to end FVU may grow for the sake of the predictions.
+    let decline = recipe.endToEnd == nil ? watch.note(fvu: report.fvu, dead: report.deadShare) : nil
+    guard report.isFinite, report.reconstruction <= 100 * writes, decline == nil else {
       throw RunError.diverged(
-        name: job.name, step: state.steps, loss: report.loss,
+        name: job.name, step: state.steps, evidence: decline ?? "loss \(report.loss)",
         advice: "the last checkpoint is kept: lower learning_rate (now \(recipe.learningRate)), "
           + (recipe.objective == .jumprelu ? "sparsity.coefficient (now \(recipe.sparsity.coefficient)), " : "")
           + "or lengthen schedule.warmup, then go on with --resume or begin anew")

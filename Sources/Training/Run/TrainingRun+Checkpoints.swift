@@ -14,8 +14,8 @@ extension TrainingRun {
       entries: trainees.map {
         .init(
           name: $0.job.name, slices: RankSlices(files: []), steps: $0.state.steps, used: $0.used,
-          metricsBytes: $0.log?.byteCount ?? 0, sums: $0.sums, inputScales: $0.state.normalisation.inputs,
-          targetScales: $0.state.normalisation.targets)
+          metricsBytes: $0.log?.byteCount ?? 0, sums: $0.sums, watch: $0.watch,
+          inputScales: $0.state.normalisation.inputs, targetScales: $0.state.normalisation.targets)
       })
     try checkpoints.write(
       manifest, states: trainees.map { try $0.state.tensors() }, communicator: communicator)
@@ -35,7 +35,8 @@ extension TrainingRun {
         try entry.slices.restore(state, from: checkpoints.url)
         return Trainee(
           job: job, state: state, log: try log(of: job, keeping: entry.metricsBytes), reducer: reducer, inputs: inputs,
-          targets: targets, used: entry.used, sums: entry.sums)
+          targets: targets, used: entry.used, sums: entry.sums,
+          watch: entry.watch ?? DivergenceWatch())
       }
     }
     if communicator.isRoot { checkpoints.clean(keeping: manifest.files) }
