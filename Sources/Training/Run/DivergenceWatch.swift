@@ -2,7 +2,7 @@ import Foundation
 
 /// Notices a training that has come apart though its losses are finite: a learning rate that is a little too high lets
 /// FVU jump within a few steps, after which most features never fire again.
-struct DivergenceWatch: Codable, Equatable {
+package struct DivergenceWatch: Codable, Equatable {
   /// Steps whose median counts, so that odd batches end nothing.
   private static let window = 11
   /// A median at which a run is known to have learned something.
@@ -16,8 +16,10 @@ struct DivergenceWatch: Codable, Equatable {
   /// The lowest median so far.
   private var best: Double?
 
+  package init() {}
+
   /// Notes a step and says why the run cannot be saved by going on, if so.
-  mutating func note(fvu: Double, dead: Double) -> String? {
+  package mutating func note(fvu: Double, dead: Double) -> String? {
     recent.append(fvu)
     if recent.count > Self.window { recent.removeFirst() }
     guard recent.count == Self.window else { return nil }

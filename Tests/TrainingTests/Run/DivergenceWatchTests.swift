@@ -1,7 +1,6 @@
 import Foundation
 import Testing
-
-@testable import Training
+import Training
 
 /// Runs that end by finite losses: as a run of JumpReLU at 4e-3 on Gemma 3 270M did, and as healthy ones do not.
 @Suite struct DivergenceWatchTests {
@@ -20,7 +19,7 @@ import Testing
 
   @Test func fvuThatIsLostEndsARun() throws {
     let learning = (0..<200).map { (fvu: max(0.12, 1.5 - 0.02 * Double($0)), dead: 0.04) }
-    let (step, text) = try #require(verdict(learning + constant(8, count: 50)))
+    let (step, text) = try #require(verdict(learning + constant(8, dead: 0.04, count: 50)))
     // The sixth step at 8 makes it the median of eleven.
     #expect(step == 205)
     #expect(text.contains("FVU 800.0 % after 12.0 %") && text.contains("dead 4.0 %"), "\(text)")
