@@ -51,6 +51,13 @@ extension Tensor {
     return values.indices.map { Float(values[$0]) * scales[$0 / max(length, 1)] }
   }
 
+  /// An fp32 tensor's elements for the length of `body`, in place where they are on the host.
+  /// - Throws: `TensorError.dtype` for other formats, or the device's error.
+  package func withFloats<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) throws -> Result {
+    guard dtype == .f32 else { throw TensorError.dtype(operation: "withFloats", expected: "f32", found: dtype) }
+    return try withBytes { try body($0.assumingMemoryBound(to: Float.self)) }
+  }
+
   /// The elements of an i32 or i64 tensor.
   /// - Throws: `TensorError.dtype` for any other format.
   public func readIntegers() throws -> [Int] {

@@ -134,4 +134,64 @@ import Testing
       #expect(results[0] == order.map { x[$0] }, "\(name)")
     }
   }
+
+  /// Rounded values tie often.
+  @Test(arguments: shapes, [1, 10]) func spreadMatchesASort(_ shape: Shape, _ wanted: Int) throws {
+    let (k, bars) = (min(wanted, shape.n), 50)
+    var random = SeededRandom(seed: 73)
+    let ld = shape.n + shape.gap
+    let x = random.floats(shape.rows * ld, scale: 40).map { $0.rounded() / 8 }
+    let rows = (0..<shape.rows).map { Array(x[$0 * ld..<$0 * ld + shape.n]) }
+    let falling = rows.map { row in row.indices.sorted { row[$0] == row[$1] ? $0 < $1 : row[$0] > row[$1] }.prefix(k) }
+    let rising = rows.map { row in row.indices.sorted { row[$0] == row[$1] ? $0 < $1 : row[$0] < row[$1] }.prefix(k) }
+    let counts = rows.flatMap { row -> [UInt32] in
+      let (low, high) = (row.min() ?? 0, row.max() ?? 0)
+      var counts = [UInt32](repeating: 0, count: bars)
+      for value in row { counts[high > low ? min(bars - 1, Int((value - low) * (Float(bars) / (high - low)))) : 0] += 1 }
+      return counts
+    }
+    let same = try KernelHarness.run { table, pool in
+      var topIDs = [Int32](repeating: -1, count: shape.rows * k), bottomIDs = topIDs
+      var top = [Float](repeating: 9, count: shape.rows * k), bottom = top
+      var found = [UInt32](repeating: 9, count: shape.rows * bars)
+      table.spread(
+        pool, Int64(shape.rows), Int64(shape.n), x, Int64(ld), Int64(k), Int64(bars), &topIDs, &top, &bottomIDs,
+        &bottom, &found)
+      let name = String(cString: table.name)
+      #expect(topIDs == falling.flatMap { $0.map { Int32($0) } }, "\(name)")
+      #expect(bottomIDs == rising.flatMap { $0.map { Int32($0) } }, "\(name)")
+      #expect(found == counts, "\(name)")
+      return [top, bottom]
+    } check: { name, results in
+      #expect(results[0] == zip(rows, falling).flatMap { row, order in order.map { row[$0] } }, "\(name)")
+      #expect(results[1] == zip(rows, rising).flatMap { row, order in order.map { row[$0] } }, "\(name)")
+    }
+    #expect(same, "the same bits for any number of threads")
+  }
+
+  /// What is no number takes the first bar; infinities leave no width to divide.
+  @Test func spreadOfOddRowsStaysInItsBars() throws {
+    let n = 37
+    let ordinary = (0..<n).map { Float($0) }
+    var odd = ordinary
+    odd[3] = .nan
+    var endless = ordinary
+    (endless[5], endless[6]) = (.infinity, -.infinity)
+    let x = odd + endless + [Float](repeating: .nan, count: n) + [Float](repeating: 2, count: n)
+    _ = try KernelHarness.run { table, pool in
+      var ids = [Int32](repeating: -1, count: 4)
+      var (top, bottom) = ([Float](repeating: 9, count: 4), [Float](repeating: 9, count: 4))
+      var counts = [UInt32](repeating: 9, count: 4 * 9)
+      var others = ids
+      table.spread(pool, 4, Int64(n), x, Int64(n), 1, 9, &ids, &top, &others, &bottom, &counts)
+      let name = String(cString: table.name)
+      let sums = (0..<4).map { row in counts[row * 9..<row * 9 + 9].reduce(0, +) }
+      #expect(sums == [37, 37, 37, 37], "\(name)")
+      #expect(counts[0..<9] == [4, 4, 4, 4, 4, 4, 4, 4, 5], "\(name)")
+      #expect(counts[9] == 37 && counts[18] == 37 && counts[27] == 37, "\(name)")
+      return [[top[0], bottom[0], top[1], bottom[1], top[3], bottom[3]]]
+    } check: { name, results in
+      #expect(results[0] == [36, 0, .infinity, -.infinity, 2, 2], "\(name)")
+    }
+  }
 }

@@ -166,6 +166,10 @@ import Testing
     #expect(try backend.topK(x, 3).map { $0.map(\.index) } == [[1, 2, 0], [0, 1, 2]])
     #expect(try backend.topK(x, 0).map(\.count) == [0, 0])
     #expect(throws: TensorError.self) { try backend.topK(x, 5) }
+    #expect(try backend.spreads(x, entries: 2, bars: 3).map { $0.top.map(\.index) } == [[1, 2], [0, 1]])
+    #expect(throws: TensorError.self) { try backend.spreads(x, entries: 5, bars: 3) }
+    #expect(throws: TensorError.self) { try backend.spreads(x, entries: 0, bars: 3) }
+    #expect(throws: TensorError.self) { try backend.spreads(x, entries: 1, bars: 65) }
   }
 
   @Test func processorsAndInstructionSets() throws {

@@ -34,11 +34,13 @@ extension RunningBuild {
   struct Logits {
     let table: LogitTable
     /// All its examples, with the effects at the active tokens of each.
-    let examples: [(place: ExamplePlace, effects: [Float?])]
+    let examples: [PlacedEffects]
   }
 
   /// An example, and the interval it stands for: −1 for top examples.
   typealias ExamplePlace = (bin: Int, rank: Int, example: KeptExample)
+  /// An example, with the effect at each of its active tokens where there is one.
+  typealias PlacedEffects = (place: ExamplePlace, effects: [Float?])
 
   /// All examples of a feature, with the interval they stand for.
   func examples(of tally: FeatureTally) -> [ExamplePlace] {
@@ -61,28 +63,33 @@ extension RunningBuild {
     let rows = try model.backend.select(
       directions.residualDirections(first..<last + 1), rows: features.map { $0 - first })
     let (scales, unembedded) = (try model.finalNormScales(rows), try model.unembed(rows))
+    let spreads = try model.backend.spreads(
+      unembedded, entries: min(LogitTable.entries, unembedded.rowLength), bars: LogitTable.bars)
     let kind = directions.site.kind == .attnOut ? builder.attentionLayers.firstIndex(of: directions.site.layer) : nil
     let tally = state.tallies[index]
     let found = try Concurrently.map(Array(features.enumerated())) { row, feature in
-      let logits = try unembedded.rows(row..<row + 1).read().map { $0 * scales[row] }
-      let examples = try examples(of: tally.features[feature]).map {
-        (place: $0, effects: try self.effects(of: $0.example, logits, attention: kind))
+      let examples = try unembedded.rows(row..<row + 1).withFloats { logits -> [PlacedEffects] in
+        try self.examples(of: tally.features[feature]).map {
+          ($0, try self.effects(of: $0.example, logits, scale: scales[row], attention: kind))
+        }
       }
-      return Logits(table: logits.withUnsafeBufferPointer { LogitTable($0) }, examples: examples)
+      return Logits(table: LogitTable(spreads[row], scale: scales[row]), examples: examples)
     }
     return Dictionary(zip(features, found)) { first, _ in first }
   }
 
   /// The effect of a feature at each active token of a window on the logit of the token that came next, norms held as
-  /// they were: activation · logits[next] / σ, for attention also over the denominator of the norm after attention.
-  private func effects(of example: KeptExample, _ logits: [Float], attention: Int?) throws -> [Float?] {
+  /// they were: activation · logits[next] · scale / σ, for attention also over the denominator of the norm after attention.
+  private func effects(
+    of example: KeptExample, _ logits: UnsafeBufferPointer<Float>, scale: Float, attention: Int?
+  ) throws -> [Float?] {
     let sequence = try store.read(Int(example.sequence))
     return example.active.map { token in
       let position = Int(example.start) + Int(token.offset)
       guard position + 1 < sequence.tokens.count else { return nil }
       let next = sequence.tokens[position + 1]
       guard !builder.tokenizer.isSpecial(next), logits.indices ~= Int(next) else { return nil }
-      var effect = token.activation * logits[Int(next)] / sequence.scales[0][position]
+      var effect = token.activation * (logits[Int(next)] * scale) / sequence.scales[0][position]
       if let attention { effect /= sequence.scales[1 + attention][position] }
       return effect
     }

@@ -13,6 +13,7 @@
 #include "impl/attention_vjp.h"
 #include "impl/pointwise.h"
 #include "impl/logits.h"
+#include "impl/spread.h"
 #include "impl/divergence.h"
 #include "impl/encode.h"
 #include "impl/decode.h"
@@ -40,6 +41,7 @@ const gs_kernels GS_TABLE = {
     .axpy = axpy,
     .log_sum_exp = log_sum_exp,
     .top_k = top_k,
+    .spread = spread,
     .divergence = divergence,
     .encode = encode,
     .decode = decode,

@@ -207,6 +207,8 @@ typedef struct gs_train_errors {
   float *squares;   ///< [groups, rows]: ‖x̂_g − y‖² is added
   float *residual;  ///< y − x̂ of the last group, with rows ldp apart, or NULL
 } gs_train_errors;
+/// Most bars of a spread's histogram.
+enum { GS_SPREAD_BARS = 64 };
 enum { GS_TRAIN_GROUPS = 16, GS_TRAIN_BLOCK = 32 };  // FeatureUpdate.pullBlock in Swift
 
 /// A parameter under Adam. `first` is NULL when β1 is 0.
@@ -333,6 +335,10 @@ typedef struct gs_kernels {
   /// The k largest of each row in falling order, equal values by lower index first (k <= n): [rows, k].
   void (*top_k)(gs_pool *, int64_t rows, int64_t n, const float *x, int64_t ldx, int64_t k, int32_t *ids,
                 float *values);
+  /// The k largest and k smallest of each row, best first, equal values by lower index first (1 <= k <= n): [rows, k]; and
+  /// how many values lie in each of `bars` (at most GS_SPREAD_BARS) parts of equal width between the ends: [rows, bars].
+  void (*spread)(gs_pool *, int64_t rows, int64_t n, const float *x, int64_t ldx, int64_t k, int64_t bars,
+                 int32_t *top_ids, float *top_values, int32_t *bottom_ids, float *bottom_values, uint32_t *counts);
   /// KL(softmax p ‖ softmax q) of contiguous rows of n logits, given log Σ exp of each row: out [rows], and its gradient
   /// by q, softmax q − softmax p, [rows, n], unless `gradient` is NULL; it may be p or q.
   void (*divergence)(gs_pool *, int64_t rows, int64_t n, const float *p, const float *p_lse, const float *q,

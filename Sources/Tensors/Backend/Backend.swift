@@ -59,6 +59,8 @@ public protocol DenseOps: Sendable {
   func divergences(_ p: Tensor, _ q: Tensor, logSumExp: (p: [Float], q: [Float])) throws -> [Double]
   /// The `k` largest of each row in falling order, equal values by lower index first.
   func topK(_ x: Tensor, _ k: Int) throws -> [[(index: Int, value: Float)]]
+  /// How the values of each row are spread: its `entries` largest and smallest, and a histogram of `bars` (at most 64).
+  func spreads(_ x: Tensor, entries: Int, bars: Int) throws -> [RowSpread]
 }
 
 /// Whether nonlinear factors take part in a gradient.
