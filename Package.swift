@@ -93,7 +93,7 @@ var targets: [Target] = [
 if Context.environment["GSCOPE_FUZZ"] != nil {
   let readers = [
     "FuzzSafetensors", "FuzzGGUF", "FuzzNPZ", "FuzzGzip", "FuzzTokenizer", "FuzzConfiguration", "FuzzDictionary",
-    "FuzzRecipe", "FuzzExamples",
+    "FuzzRecipe", "FuzzExamples", "FuzzPacked",
   ]
   for name in readers {
     targets.append(

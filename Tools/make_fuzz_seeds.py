@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
-"""Writes where fuzzing starts: the Seeds of FuzzGzip, FuzzDictionary and FuzzExamples.
+"""Writes where fuzzing starts: the Seeds of FuzzGzip, FuzzDictionary, FuzzExamples and, given a gscope, FuzzPacked.
+
+    python Tools/make_fuzz_seeds.py [.build/release/gscope]
 
 A dictionary's seed is a list of files as FuzzDictionary unpacks it: the place of a name in NAMES, two bytes of length,
 the bytes."""
 import gzip
 import json
 import struct
+import subprocess
+import sys
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -113,6 +118,32 @@ def examples():
     (folder / "plain").write_bytes(save(parts))
 
 
+def atlas(gscope: str):
+    """A packed atlas of the tests' model: its unpacked columns, of each u16 place, u32 bytes, then those; and as it is."""
+    fixtures = SEEDS.parent / "Tests" / "Fixtures"
+    text = " ".join(f"word{random.integers(0, 9)}" for _ in range(200))
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        (work / "text.jsonl").write_text(json.dumps({"text": text}) + "\n")
+        build = ["build", "--model", fixtures / "gemma" / "causal", "--corpus", work / "text.jsonl", "--tokens", "100",
+                 "--context", "32", "--output", work / "atlas.sqlite",
+                 "--dictionary", f"sae={fixtures / 'dictionaries' / 'resid_post' / 'layer_3_width_37_l0_small'}"]  # fmt: skip
+        pack = ["export", work / "atlas.sqlite", "--to", "packed", "--output", work / "atlas.gsatlas", "--top", "2",
+                "--per-interval", "1", "--logits", "3"]  # fmt: skip
+        for command in (build, pack):
+            subprocess.run([gscope, "atlas", *command], check=True, stdout=subprocess.DEVNULL)
+        data = (work / "atlas.gsatlas").read_bytes()
+    (count,), parts = struct.unpack_from("<I", data, 44), []
+    start = 48 + 18 * count
+    for i in range(count):
+        place, _, packed = struct.unpack_from("<HQQ", data, 48 + 18 * i)
+        column = gzip.decompress(data[start : start + packed])
+        parts.append(struct.pack("<HI", place, len(column)) + column)
+        start += packed
+    (SEEDS / "FuzzPacked" / "Seeds" / "tiny").write_bytes(b"\x01" + b"".join(parts))
+    (SEEDS / "FuzzPacked" / "Seeds" / "file").write_bytes(b"\x00" + data[44:])
+
+
 def archives():
     folder = SEEDS / "FuzzGzip" / "Seeds"
     text = "".join(f"line {i % 97} and {i % 13}\n" for i in range(600)).encode()
@@ -134,3 +165,5 @@ def archives():
 dictionaries()
 archives()
 examples()
+if len(sys.argv) > 1:
+    atlas(sys.argv[1])

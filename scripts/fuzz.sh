@@ -11,7 +11,8 @@ mkdir -p .build-fuzz/scratch
 TMPDIR=$(cd .build-fuzz/scratch && pwd)
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
-readers=(FuzzSafetensors FuzzGGUF FuzzNPZ FuzzGzip FuzzTokenizer FuzzConfiguration FuzzDictionary FuzzRecipe FuzzExamples)
+readers=(FuzzSafetensors FuzzGGUF FuzzNPZ FuzzGzip FuzzTokenizer FuzzConfiguration FuzzDictionary FuzzRecipe FuzzExamples
+  FuzzPacked)
 for target in "${@:-${readers[@]}}"; do
   step "$target for $seconds s"
   swift build "${flags[@]}" --product "$target"

@@ -30,9 +30,14 @@ public struct PackedAtlas: Sendable {
   }
 
   package init(_ bytes: [UInt8], url: URL) throws {
+    try self.init(url: url) { try PackedContainer.unpack(bytes, path: url.path) }
+  }
+
+  /// - Parameter columns: what a file unpacks to.
+  package init(url: URL, columns: () throws -> [[UInt8]]) throws {
     self.url = url
     do {
-      contents = try PackedContents(PackedContainer.unpack(bytes, path: url.path))
+      contents = try PackedContents(columns())
     } catch let fault as ColumnReader.Fault {
       throw AtlasError.file(path: url.path, reason: fault.reason)
     }

@@ -59,6 +59,11 @@ package enum PackedContainer {
     return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
   }
 
+  /// The columns of a file that has nothing.
+  package static var noColumns: [[UInt8]] {
+    Array(repeating: [], count: PackedColumn.allCases.count * ColumnWriter.planes)
+  }
+
   /// The columns of a file.
   /// - Throws: `ColumnReader.Fault`.
   package static func unpack(_ bytes: [UInt8], path: String) throws -> [[UInt8]] {
@@ -87,7 +92,7 @@ package enum PackedContainer {
 
   private static func parts(_ rest: [UInt8], path: String) throws -> [[UInt8]] {
     typealias Fault = ColumnReader.Fault
-    var columns = [[UInt8]](repeating: [], count: PackedColumn.allCases.count * ColumnWriter.planes)
+    var columns = noColumns
     var reader = StateReader(rest)
     let count = Int(try reader.get(UInt32.self))
     guard count <= columns.count else { throw Fault(reason: "has \(count) parts") }
