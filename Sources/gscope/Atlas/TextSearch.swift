@@ -34,6 +34,9 @@ struct TextSearch {
     return [position]
   }
 
+  /// The place of the token right behind `<bos>`.
+  var opening: Int? { text.ids.count > 1 && text.ids[0] == opened.configuration.beginToken ? 1 : nil }
+
   /// What each dictionary makes of the text.
   func codes(_ dictionaries: [SparseDictionary]) throws -> [(dictionary: String, code: DictionaryCode)] {
     var parts = dictionaries.map { _ in [DictionaryCode]() }

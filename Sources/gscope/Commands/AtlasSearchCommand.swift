@@ -118,7 +118,8 @@ struct AtlasSearchCommand: ParsableCommand {
       let run = try TextSearch(text, flag: "--text", opened: opened)
       tokenized = run.text
       found = try atlas.search(
-        codes: run.codes(chosen.open(for: opened)), rows: run.rows(position), filter: filter, limit: topK)
+        codes: run.codes(chosen.open(for: opened)), rows: run.rows(position), opening: run.opening, filter: filter,
+        limit: topK)
     } else if let site {
       query = [
         ("vector", .optional(vector)), ("plus", .optional(plus)), ("minus", .optional(minus)),

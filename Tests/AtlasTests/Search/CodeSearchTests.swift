@@ -62,6 +62,31 @@ import Testing
     }
   }
 
+  /// One feature on at rows 1 and 2: the row behind <bos> is worth what it says among as many rows as there are sequences.
+  @Test func theTokenBehindBosIsComparedWithItsLike() throws {
+    let sequences = try #require(Int(try atlas.meta("sequences") ?? ""))
+    #expect(sequences > 1 && sequences < 1500)
+    let feature = try #require(
+      (0..<37).first { try atlas.feature(FeatureKey(dictionary: "residual", index: $0)).count ?? 0 > sequences })
+    func search(_ first: Float, _ second: Float, opening: Int?) throws -> SearchResult? {
+      let code = try DictionaryCode([
+        SparseCode(
+          rowOffsets: [0, 0, 1, 2], features: [Int32(feature), Int32(feature)], activations: [first, second])
+      ])
+      return try atlas.search(codes: [("residual", code)], rows: [1, 2], opening: opening).first
+    }
+    let (never, always): (Float, Float) = (1e9, 1e-6)
+    let plain = try #require(try search(never, always, opening: nil))
+    #expect(plain.row == 1 && abs((plain.score ?? 0) - log2(2 * 1501)) < 1e-9)
+    let opening = try #require(try search(never, always, opening: 1))
+    #expect(opening.row == 1 && abs((opening.score ?? 0) - log2(2 * Double(sequences + 1))) < 1e-9)
+    // More tokens have it than there are sequences: so weak it may be on in all of them.
+    let weak = try #require(try search(always, 0, opening: 1))
+    #expect(weak.row == 1 && weak.score == -log2((Double(sequences) + 0.5) / Double(sequences + 1)))
+    let second = try #require(try search(always, never, opening: 1))
+    #expect(second.row == 2 && abs((second.score ?? 0) - log2(2 * 1501)) < 1e-9)
+  }
+
   @Test func aRareFeatureStandsAboveACommonOne() throws {
     let features = try (0..<37).map { try atlas.feature(FeatureKey(dictionary: "residual", index: $0)) }
     let live = features.filter { $0.count ?? 0 > 2 }.sorted { $0.count ?? 0 < $1.count ?? 0 }
