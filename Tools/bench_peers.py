@@ -310,7 +310,7 @@ def trainer_steps(tool: str, name: str, options):
                 moments.append(time.perf_counter())
                 yield x
 
-        trainer.fit(batches())
+        trainer.fit(batches(), 0)
         moments = moments[: settings.steps] + [time.perf_counter()]
         seconds = [after - before for before, after in zip(moments[1:], moments[2:])]
         yield result(f"train step {label} 16k", name, "s", seconds)

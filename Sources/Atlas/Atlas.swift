@@ -41,7 +41,9 @@ public final class Atlas: Sendable {
         let rows = try Row.fetchAll(
           db, sql: "SELECT key, value FROM meta WHERE key IN ('state', 'tokens', 'tokens_planned')")
         let meta = Dictionary(rows.map { ($0["key"] as String, $0["value"] as String) }) { first, _ in first }
-        return (meta, try Row.fetchAll(db, sql: "SELECT * FROM dictionary ORDER BY id").map(AtlasDictionary.init))
+        let dictionaries = try Row.fetchAll(db, sql: "SELECT * FROM dictionary ORDER BY id").map(AtlasDictionary.init)
+        for dictionary in dictionaries { try dictionary.checkFeatures(db, path: place.path) }
+        return (meta, dictionaries)
       }
     }
     var first = 0

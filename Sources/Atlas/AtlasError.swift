@@ -16,6 +16,8 @@ public enum AtlasError: Error, Equatable, Sendable, CustomStringConvertible {
   case dictionary(name: String, known: [String])
   /// A feature that a dictionary does not have.
   case feature(key: FeatureKey, limit: Int)
+  /// A layer that a dictionary does not read.
+  case layer(key: FeatureKey, known: [Int])
   /// An activation that is not finite.
   case notFinite(dictionary: String, feature: Int, sequence: Int, position: Int)
 
@@ -33,6 +35,8 @@ public enum AtlasError: Error, Equatable, Sendable, CustomStringConvertible {
     case .dictionary(let name, let known):
       "the atlas has no one dictionary '\(name)'; it has \(known.joined(separator: ", "))"
     case .feature(let key, let limit): "feature \(key): expected an index in 0..<\(limit)"
+    case .layer(let key, let known):
+      "feature \(key): expected one of the layers \(known.map(String.init).joined(separator: ", "))"
     case .notFinite(let dictionary, let feature, let sequence, let position):
       "\(dictionary): the activation of feature \(feature) at sequence \(sequence), position \(position) is not finite"
     }

@@ -49,8 +49,13 @@ public struct AtlasOptions: Equatable, Sendable {
     try check("before", before, 0...127)
     try check("after", after, 0...127)
     try check("pool windows", poolWindows, 0...1 << 20)
-    guard saveEvery >= 0 else { throw AtlasError.option(name: "save every", reason: "is \(saveEvery) seconds") }
+    guard 0...Self.longestPause ~= saveEvery else {
+      throw AtlasError.option(name: "save every", reason: "is \(saveEvery) seconds, expected 0 to \(Self.longestPause)")
+    }
   }
+
+  /// Seconds between savings, at most: some thirty years.
+  public static let longestPause = 1e9
 
   var window: Int { before + 1 + after }
   var tally: FeatureTally.Settings { FeatureTally.Settings(examples: examples, seed: seed) }

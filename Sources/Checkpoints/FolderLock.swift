@@ -41,7 +41,8 @@ package final class FolderLock {
 
   deinit {
     guard descriptor >= 0 else { return }
-    unlink(file.path)
+    // Where the folder was removed meanwhile, a file of that name is another's.
+    if isInPlace { unlink(file.path) }
     close(descriptor)
   }
 

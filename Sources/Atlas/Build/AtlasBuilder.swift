@@ -113,11 +113,10 @@ public final class AtlasBuilder {
     if files.isFinished {
       let atlas = try Atlas(contentsOf: files.url)
       try compare(with: try atlas.meta("fingerprint"))
-      try removeBuild()
+      if FileManager.default.fileExists(atPath: files.folder.path) { try files.locked { try files.removeFolder() } }
       return
     }
-    try makeFolder()
-    try withLock {
+    try files.locked {
       AtomicFile.removeLeftovers(in: files.folder)
       try files.begin(describe)
       let pool = try files.openForBuilding()
@@ -129,8 +128,8 @@ public final class AtlasBuilder {
         try files.publish(pool)
         try pool.close()
       }
+      try files.removeFolder()
     }
-    try removeBuild()
     try report(BuildProgress(stage: .file, done: 1, total: 1))
   }
 
@@ -144,43 +143,19 @@ public final class AtlasBuilder {
     }
   }
 
-  private func makeFolder() throws {
-    do {
-      try FileManager.default.createDirectory(at: files.folder, withIntermediateDirectories: true)
-    } catch {
-      throw AtlasError.file(path: files.folder.path, reason: "the folder cannot be made")
-    }
-  }
-
-  private func withLock(_ body: () throws -> Void) throws {
-    let lock: FolderLock
-    do {
-      lock = try FolderLock(files.folder)
-    } catch let taken as FolderLock.Taken {
-      throw AtlasError.taken(path: files.url.path, process: taken.process)
-    }
-    try withExtendedLifetime(lock) { try body() }
-  }
-
-  private func removeBuild() throws {
-    guard FileManager.default.fileExists(atPath: files.folder.path) else { return }
-    do {
-      try FileManager.default.removeItem(at: files.folder)
-    } catch {
-      throw AtlasError.file(path: files.folder.path, reason: "the folder of the build cannot be removed")
-    }
-  }
-
   /// Removes an atlas and what is left of its building, so that it is built anew.
-  /// - Throws: `AtlasError.file`.
+  /// - Throws: `AtlasError.taken` while another process builds it, `.file`.
   public static func remove(_ url: URL) throws {
     let files = AtlasFiles(url)
-    for place in [files.url, files.folder] where FileManager.default.fileExists(atPath: place.path) {
-      do {
-        try FileManager.default.removeItem(at: place)
-      } catch {
-        throw AtlasError.file(path: place.path, reason: "cannot be removed")
+    try files.locked {
+      if files.isFinished {
+        do {
+          try FileManager.default.removeItem(at: url)
+        } catch {
+          throw AtlasError.file(path: url.path, reason: "cannot be removed")
+        }
       }
+      try files.removeFolder()
     }
   }
 }

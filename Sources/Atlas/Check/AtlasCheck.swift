@@ -62,7 +62,7 @@ extension Atlas {
       seen += 1
       // Published statistics have no counts.
       guard let count = row["count"] as Int? else { continue }
-      pairs += count
+      pairs = pairs.saturatingSum(count)
       let sketch = ActivationSketch(encoded: (row["sketch"] as Data?) ?? Data())
       if sketch?.count != count { fault("sketch", "\(key): its sketch counts \(sketch?.count ?? -1), not \(count)") }
       if tokens > 0, abs((row["rate"] as Double) * Double(tokens) - Double(count)) > 1e-6 * Double(count) + 1e-9 {

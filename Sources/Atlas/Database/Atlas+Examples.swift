@@ -36,8 +36,12 @@ extension Atlas {
   private func example(_ row: Row, _ db: Database) throws -> AtlasExample {
     let (start, length): (Int, Int) = (row["start"], row["length"])
     let all = try Blob.integers(row["sequence_tokens"], Int32.self, "sequence.tokens")
-    guard start >= 0, length >= 0, length <= all.count, start <= all.count - length else {
-      throw AtlasError.file(path: url.path, reason: "a window of \(length) tokens at \(start) of \(all.count)")
+    let position: Int = row["position"]
+    guard start >= 0, length >= 0, length <= all.count, start <= all.count - length,
+      start..<start + length ~= position
+    else {
+      throw AtlasError.file(
+        path: url.path, reason: "an example at \(position), its window of \(length) tokens at \(start) of \(all.count)")
     }
     var activations = [Float](repeating: 0, count: length)
     var effects = [Float?](repeating: nil, count: length)
@@ -54,7 +58,7 @@ extension Atlas {
         outside: zip(known, tokens).map { (Int($0.position), $1, $0.value) })
     }
     return AtlasExample(
-      sequence: row["sequence_id"], position: row["position"], activation: row["activation"], effect: row["effect"],
+      sequence: row["sequence_id"], position: position, activation: row["activation"], effect: row["effect"],
       start: start, tokens: try tokens(Array(all[start..<start + length]), db), activations: activations,
       effects: effects, sources: sources, split: row["split"], isPartial: (row["partial"] as Int) != 0)
   }

@@ -55,6 +55,20 @@ public struct AtlasDictionary: Equatable, Sendable {
     if case .array(let list)? = tree(row["prefixes"]) { prefixes = list.compactMap(\.integer) } else { prefixes = nil }
   }
 
+  /// Whether the database has its features, each under the number that is its place.
+  /// - Throws: `AtlasError.file`.
+  func checkFeatures(_ db: Database, path: String) throws {
+    let row = try Row.fetchOne(
+      db, sql: "SELECT count(*), min(id), max(id) FROM feature WHERE dictionary_id = ?", arguments: [id])
+    let found: (count: Int, first: Int?, last: Int?) = (row?[0] ?? 0, row?[1], row?[2])
+    guard found.count == features, found.first == firstFeature, found.last == firstFeature + features - 1 else {
+      throw AtlasError.file(
+        path: path,
+        reason: "'\(name)' has \(found.count) features numbered \(found.first ?? 0) to \(found.last ?? 0), expected "
+          + "\(features) from \(firstFeature) on")
+    }
+  }
+
   private static func sites(_ text: String) throws -> [Site] {
     guard case .array(let list)? = try? JSONTree(Array(text.utf8)) else {
       throw AtlasError.file(path: "dictionary", reason: "sites '\(text.clipped)' are no list")
@@ -74,12 +88,13 @@ public struct AtlasDictionary: Equatable, Sendable {
   }
 
   /// The number in the database of a feature.
-  /// - Throws: `AtlasError.feature`.
+  /// - Throws: `AtlasError.feature`, `.layer`.
   func feature(_ key: FeatureKey) throws -> Int {
     // Without a layer the number is one over all of them.
     let limit = key.layer == nil ? features : width
     let read = key.layer.map { layer in reads.firstIndex { $0.layer == layer } } ?? 0
-    guard let read, 0..<limit ~= key.index else { throw AtlasError.feature(key: key, limit: limit) }
+    guard let read else { throw AtlasError.layer(key: key, known: reads.map(\.layer)) }
+    guard 0..<limit ~= key.index else { throw AtlasError.feature(key: key, limit: limit) }
     return firstFeature + read * width + key.index
   }
 }

@@ -19,6 +19,34 @@ struct AtlasFiles {
   var isFinished: Bool { FileManager.default.fileExists(atPath: url.path) }
   var isBegun: Bool { FileManager.default.fileExists(atPath: working.path) }
 
+  /// Runs `body` while no other process writes this atlas, in a folder made for it.
+  /// - Throws: `AtlasError.taken`, `.file`, and what `body` throws.
+  func locked(_ body: () throws -> Void) throws {
+    do {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    } catch {
+      throw AtlasError.file(path: folder.path, reason: "the folder cannot be made")
+    }
+    let lock: FolderLock
+    do {
+      lock = try FolderLock(folder)
+    } catch let taken as FolderLock.Taken {
+      throw AtlasError.taken(path: url.path, process: taken.process)
+    }
+    try withExtendedLifetime(lock) { try body() }
+  }
+
+  /// Removes what the building left; under the lock, or where nobody can have it.
+  /// - Throws: `AtlasError.file`.
+  func removeFolder() throws {
+    guard FileManager.default.fileExists(atPath: folder.path) else { return }
+    do {
+      try FileManager.default.removeItem(at: folder)
+    } catch {
+      throw AtlasError.file(path: folder.path, reason: "the folder of the build cannot be removed")
+    }
+  }
+
   /// Makes the database with what `describe` writes, unless it is there: readers never meet one without tables.
   /// - Throws: `AtlasError.file`, and what `describe` throws.
   func begin(_ describe: (Database) throws -> Void) throws {
@@ -55,8 +83,12 @@ struct AtlasFiles {
   /// Opens an atlas for reading alone.
   /// - Throws: `AtlasError.file` for a file that is missing, no atlas, or made by a newer version.
   static func openForReading(_ url: URL) throws -> DatabaseQueue {
-    guard FileManager.default.fileExists(atPath: url.path) else {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
       throw AtlasError.file(path: url.path, reason: "no such file")
+    }
+    guard !isFolder.boolValue else {
+      throw AtlasError.file(path: url.path, reason: "is a folder, expected the file of an atlas")
     }
     return try named(url) {
       let queue: DatabaseQueue
@@ -146,17 +178,23 @@ struct AtlasFiles {
   }
 
   /// Makes a whole atlas with what `fill` writes: nothing of it is kept when that fails, so it needs no journal.
-  /// - Throws: `AtlasError.file`, and what `fill` throws.
+  /// - Throws: `AtlasError.taken` while another process writes it, `.file`, and what `fill` throws.
   func write(_ fill: (Database) throws -> Void) throws {
-    guard !isFinished, !isBegun else {
-      throw AtlasError.file(path: url.path, reason: "is there already, or being built; choose another file")
+    func checkNew() throws {
+      guard !isFinished, !isBegun else {
+        throw AtlasError.file(path: url.path, reason: "is there already, or being built; choose another file")
+      }
     }
-    do {
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    } catch {
-      throw AtlasError.file(path: folder.path, reason: "the folder cannot be made")
+    try checkNew()
+    try locked {
+      // Another process may have been at it until now.
+      try checkNew()
+      defer { try? removeFolder() }
+      try writeNew(fill)
     }
-    defer { try? FileManager.default.removeItem(at: folder) }
+  }
+
+  private func writeNew(_ fill: (Database) throws -> Void) throws {
     let partial = folder.appending(path: "finished.sqlite")
     for end in ["", "-journal"] { try? FileManager.default.removeItem(atPath: partial.path + end) }
     try Self.named(url) {

@@ -87,6 +87,9 @@ extension Atlas {
     for example in examples {
       let (sequence, start): (Int, Int) = (example["sequence_id"], example["start"])
       guard let row = rows[sequence] else { continue }
+      guard 0...1 << 20 ~= start else {
+        throw AtlasError.file(path: url.path, reason: "an example's window begins at \(start)")
+      }
       for token in try ActiveBlob.decode(example["active"]) {
         let position = start + token.offset
         found[[row, position]] = PublishedExamples.Entry(

@@ -45,7 +45,9 @@ public enum ExplanationError: Error, Equatable, Sendable, CustomStringConvertibl
     case .setup(let url, let model, let status, let message):
       "\(url): status \(status) for model '\(model.clipped)': \(message.clipped)"
     case .outOfMoney(let url, let message): "\(url): no credit left: \(message.clipped)"
-    case .mustWait(let url, let seconds): "\(url): asks to wait \(Int(seconds.rounded(.up))) s: start again later"
+    case .mustWait(let url, let seconds):
+      // A server may name any number.
+      "\(url): asks to wait \(seconds < 1e9 ? "\(Int(seconds.rounded(.up)))" : "\(seconds)") s: start again later"
     case .endpointDown(let url, let calls, let reason):
       "\(url): \(calls) calls in a row failed, the last with: \(reason.clipped)"
     }

@@ -20,6 +20,9 @@ extension Atlas {
     if try meta("packed") != nil {
       throw AtlasError.option(name: "atlas", reason: "was packed before; pass on the file it was made from")
     }
+    guard Int(try meta("tokens") ?? "") ?? 0 > 0 else {
+      throw AtlasError.option(name: "atlas", reason: "has counted no tokens: there is nothing to pass on")
+    }
     let contents = try read { try PackedContents($0, self, options, check) }
     let parts = try PackedContainer.parts(of: contents.columns(), file: url.path)
     try AtomicFile.write(PackedContainer.join(parts), to: url)

@@ -12,6 +12,9 @@ extension PackedContents {
     for token in vocabulary { writer.put(UInt64(UInt32(bitPattern: token)), width: 3, .vocabulary) }
     var last = -1
     for sequence in sequences {
+      guard last..<Int(Int32.max) ~= sequence.number, sequence.number > last else {
+        throw AtlasError.option(name: "atlas", reason: "holds a sequence of number \(sequence.number), which cannot be")
+      }
       writer.put(sequence.number - last - 1, .sequenceNumber)
       last = sequence.number
       writer.put(sequence.tokens.count, .sequenceLength)

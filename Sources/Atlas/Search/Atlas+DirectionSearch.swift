@@ -40,6 +40,10 @@ extension Atlas {
           arguments: [dictionary.id, kind])
         while let block = try blocks.next() {
           let (first, count): (Int, Int) = (block["first"], block["count"])
+          guard 0..<dictionary.features ~= first, 0...dictionary.features - first ~= count else {
+            throw AtlasError.file(
+              path: url.path, reason: "directions of '\(dictionary.name)': \(count) from \(first) on")
+          }
           for (offset, cosine) in try query.cosines(block["data"], rows: count).enumerated()
           where features.contains(first + offset) {
             hits.append(Hit(id: dictionary.firstFeature + first + offset, score: cosine))
@@ -87,7 +91,7 @@ struct QuantisedDirection {
   /// - Throws: `AtlasError.option` where rows are of another width, or none.
   func cosines(_ data: Data, rows: Int) throws -> [Double] {
     let width = numbers.count
-    guard rows > 0, data.count == rows * width else {
+    guard rows > 0, data.count.isMultiple(of: width), data.count / width == rows else {
       throw AtlasError.option(
         name: "direction", reason: "has \(width) numbers, those of the atlas have \(data.count / max(rows, 1))")
     }

@@ -90,7 +90,9 @@ enum SearchText {
 
   private static func tokenBytes(_ db: Database) throws -> [Int32: [UInt8]] {
     let rows = try Row.fetchAll(db, sql: "SELECT id, bytes FROM token")
-    return Dictionary(rows.map { ($0["id"] as Int32, [UInt8]($0["bytes"] as Data)) }) { first, _ in first }
+    // Numbers that no token has are left out.
+    let known = rows.compactMap { row in Int32(exactly: row["id"] as Int).map { ($0, [UInt8](row["bytes"] as Data)) } }
+    return Dictionary(known) { first, _ in first }
   }
 
   /// What the examples of one feature give.

@@ -29,8 +29,11 @@ struct SearchDictionaries {
       }
     }
     let found = try elsewhere.openAll(for: opened).map(\.dictionary)
-    let known = found.filter { dictionary in atlas.dictionaries.contains { $0.name == dictionary.name } }
-    if known.isEmpty, let first = found.first { _ = try atlas.dictionary(first.name) }
+    // A suite's folder may hold more than the atlas covers; what is named by itself must be in it.
+    let known = found.filter { (try? atlas.dictionary($0.name)) != nil }
+    if known.count < elsewhere.dictionary.count, let other = found.first(where: { (try? atlas.dictionary($0.name)) == nil }) {
+      _ = try atlas.dictionary(other.name)
+    }
     list += known
     for dictionary in list { try check(dictionary) }
     return list

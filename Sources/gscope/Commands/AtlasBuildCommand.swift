@@ -54,7 +54,9 @@ struct AtlasBuildCommand: ParsableCommand {
     ] where value < least {
       throw ValidationError("\(flag) is \(value); expected \(least) or more.")
     }
-    if !(saveEvery >= 0) { throw ValidationError("--save-every is \(saveEvery); expected 0 or more seconds.") }
+    if !(0...AtlasOptions.longestPause ~= saveEvery) {
+      throw ValidationError("--save-every is \(saveEvery); expected 0 to \(AtlasOptions.longestPause) seconds.")
+    }
   }
 
   func run() throws {

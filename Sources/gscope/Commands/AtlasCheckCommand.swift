@@ -61,7 +61,9 @@ struct AtlasCheckCommand: ParsableCommand {
     if list.isEmpty {
       list = try atlas.dictionaries.compactMap { entry in
         try entry.path.map {
-          try SparseDictionary(contentsOf: URL(filePath: $0), name: entry.name, backend: opened.backend)
+          try SparseDictionary(
+            contentsOf: URL(filePath: $0), name: entry.name, site: entry.reads.count == 1 ? entry.reads[0] : nil,
+            backend: opened.backend)
         }
       }
     }

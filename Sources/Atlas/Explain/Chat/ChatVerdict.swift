@@ -16,16 +16,9 @@ enum ChatVerdict: Equatable, Sendable {
   case setup(String)
 
   init(_ answer: HTTPAnswer, _ dialect: ChatDialect, now: Date) {
-    var status = answer.status
-    var (message, code) = ("", "")
-    if status == 200 {
-      guard case .error(let inner, let text, let name) = ChatAnswer(answer.body).content else {
-        self = .answered
-        return
-      }
-      (status, message, code) = (inner, text, name)
-    } else {
-      (message, code) = ChatAnswer.error(in: answer.body)
+    guard let (status, message, code) = Self.refusal(in: answer) else {
+      self = .answered
+      return
     }
     let reason = "status \(status): \(message)"
     let words = (message + " " + code).lowercased()
@@ -50,6 +43,16 @@ enum ChatVerdict: Equatable, Sendable {
       }
     default: self = .failed(reason)
     }
+  }
+
+  /// What an answer that is none says, and by which status: gateways put errors with a status of their own into a 200.
+  static func refusal(in answer: HTTPAnswer) -> (status: Int, message: String, code: String)? {
+    if answer.status == 200 {
+      guard case .error(let status, let message, let code) = ChatAnswer(answer.body).content else { return nil }
+      return (status, message, code)
+    }
+    let (message, code) = ChatAnswer.error(in: answer.body)
+    return (answer.status, message, code)
   }
 
   /// Whether "too many requests" means that nothing is left to pay them with. "Quota" alone may be that of a minute.

@@ -36,7 +36,7 @@ package enum ExplanationPrompt {
       let strong = window.strong(0.3)
       let peak = window.activations[window.peak]
       let list = strong.map { token in
-        let strength = max(Int((10 * window.activations[token] / peak).rounded(.up)), 1)
+        let strength = max(Int((10 * (window.activations[token] / peak)).rounded(.up)), 1)
         let text = TokenText.text(CollectionOfOne(window.pieces[token]))
         return "\(JSONText.quoted(text).dropFirst().dropLast()) \(strength)"
       }

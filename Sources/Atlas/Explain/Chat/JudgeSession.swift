@@ -115,8 +115,9 @@ public final class JudgeSession: @unchecked Sendable {
           call, key: key, body: answer.body, spent: request.spent(parsed.usage, answer: parsed.byteCount))
         return .done(Self.outcome(parsed), reason: nil)
       }
-      let (reason, fatal) = described(verdict, status: answer.status)
-      let cost = ChatVerdict.mayHaveCost(answer.status) ? request.reservation : 0
+      let status = ChatVerdict.refusal(in: answer)?.status ?? answer.status
+      let (reason, fatal) = described(verdict, status: status)
+      let cost = ChatVerdict.mayHaveCost(status) ? request.reservation : 0
       try ledger.settle(call, failed: reason, spent: cost)
       if let fatal { throw fatal }
       switch verdict {

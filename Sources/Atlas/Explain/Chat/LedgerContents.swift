@@ -9,6 +9,8 @@ struct LedgerContents {
     let line: Int
   }
 
+  /// Calls that a ledger can have.
+  private static let mostCalls = 1 << 53
   static let heading = "{\"schema\":1,\"ledger\":\"gscope explain\"}"
 
   /// Where the next line goes.
@@ -44,6 +46,11 @@ struct LedgerContents {
         }
         end = stop + 1
       }
+      // The first line alone may be half written, by a run that was killed; anything else is no ledger.
+      let rest = bytes[end...]
+      guard end > 0 || rest.count <= Self.heading.utf8.count && Self.heading.utf8.starts(with: rest) else {
+        throw ExplanationError.ledgerLine(file: file.path, line: 1, reason: "expected \(Self.heading)")
+      }
     }
     for reservation in open.values { spent = spent.saturatingSum(reservation) }
   }
@@ -75,8 +82,10 @@ struct LedgerContents {
       return
     }
     if let call = numbers["sent"] {
-      guard let key = texts["key"], open.updateValue(try number("reserved"), forKey: call) == nil, call > calls else {
-        throw scanner.error("expected a key, and a number above \(calls),")
+      guard let key = texts["key"], open.updateValue(try number("reserved"), forKey: call) == nil, call > calls,
+        call < Self.mostCalls
+      else {
+        throw scanner.error("expected a key, and a number above \(calls) and below 2^53,")
       }
       calls = call
       asked.insert(key)

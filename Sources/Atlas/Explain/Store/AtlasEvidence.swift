@@ -21,7 +21,9 @@ public final class AtlasEvidence {
     self.atlas = atlas
     (pieces, pool) = try atlas.read { db in
       let rows = try Row.fetchAll(db, sql: "SELECT id, piece FROM token")
-      let pieces = Dictionary(rows.map { ($0["id"] as Int32, $0["piece"] as String) }) { first, _ in first }
+      // Numbers that no token has are left out.
+      let spelled = rows.compactMap { row in Int32(exactly: row["id"] as Int).map { ($0, row["piece"] as String) } }
+      let pieces = Dictionary(spelled) { first, _ in first }
       return (pieces, try Self.pool(db, pieces, atlas))
     }
   }
