@@ -58,6 +58,7 @@ import Testing
     for (more, text) in [
       (["--position", "0"], "special"), (["--position", "999"], "--position"),
       (["--dictionary", "other=" + Self.path], "other"),
+      (["--dictionary", "sae=" + Self.path, "--dictionary", "other=" + Self.path], "other"),
     ] {
       let result = try search(arguments + more)
       #expect(result.status != 0 && result.errors.contains(text), "\(result.errors)")

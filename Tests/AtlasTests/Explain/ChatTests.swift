@@ -102,6 +102,9 @@ import Testing
     #expect(throws: ExplanationError.mustWait(url: long.server.url + "/chat/completions", seconds: 4000)) {
       try long.decide()
     }
+    let endless = try ScriptedSession([error(429, "slow down", headers: ["Retry-After": "1e30"])])
+    let thrown = #expect(throws: ExplanationError.self) { try endless.decide() }
+    #expect(thrown?.description.contains("1e+30 s") == true)
   }
 
   @Test func serversThatStumble() throws {
@@ -129,6 +132,15 @@ import Testing
     ])
     #expect(try scripted.decide() == ScriptedSession.right())
     #expect(scripted.server.requests.count == 2)
+    // The status that counts is the one inside: a gateway that broke off may have been paid for.
+    let broken = try ScriptedSession([
+      .answer(#"{"error":{"message":"upstream broke","code":502}}"#), FakeModel.step,
+    ])
+    #expect(try broken.decide() == ScriptedSession.right())
+    #expect(broken.session.ledger.spent > scripted.session.ledger.spent)
+    let closed = try ScriptedSession([.answer(#"{"error":{"message":"bad key","code":401}}"#)])
+    let thrown = #expect(throws: ExplanationError.self) { try closed.decide() }
+    #expect(thrown?.description.contains("status 401") == true)
   }
 
   @Test func timeouts() throws {
@@ -233,6 +245,11 @@ import Testing
     let shown = try #require(good.server.requests.first).body
     #expect(shown.components(separatedBy: "<<knives>>").count == 11)
     #expect(held.contains { !shown.contains($0) })
+    let strong = try PlantedText.feature("strong#1", seed: 1, strength: 1e38) { pieces, _ in
+      pieces[PlantedText.peak] = "▁knives"
+      return [PlantedText.peak]
+    }
+    #expect(try ChatExplainer(good.session).explain(strong, check: {}).text == "on the word “knives”")
     for (steps, failure) in [
       ([Step.answer(FakeModel.completion("I cannot."))], CallFailure.refused),
       ([.answer(FakeModel.completion("no label here"))], .malformed), ([error(418, "no")], .failed),

@@ -172,6 +172,8 @@ import Testing
     ("H{\"sent\":1,\"key\":\"k\",\"reserved\":1}\n{\"sent\":1,\"key\":\"k\",\"reserved\":1}\n", 3),
     ("H{\"other\":1}\n", 2),
     ("H{\"failed\":1,\"spent\":9}\n", 2),
+    ("H{\"sent\":9223372036854775807,\"key\":\"k\",\"reserved\":0}\n", 2),
+    ("a note without an end", 1),
   ]) func ledgersThatAreNone(text: String, line: Int) throws {
     let folder = try TemporaryDirectory()
     let heading = "{\"schema\":1,\"ledger\":\"gscope explain\"}\n"

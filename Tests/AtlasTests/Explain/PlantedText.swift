@@ -14,7 +14,7 @@ enum PlantedText {
   /// that `spoil` has changed.
   static func feature(
     _ key: String, seed: UInt64, examples: Int = 20, negatives: Int = 40, rate: Double? = 0.01,
-    topTokens: [ExplainedFeature.TokenEffect] = [], plant: (inout [String], inout SeededRandom) -> [Int],
+    topTokens: [ExplainedFeature.TokenEffect] = [], strength: Float = 1, plant: (inout [String], inout SeededRandom) -> [Int],
     spoil: (inout [String], inout SeededRandom) -> Void = { _, _ in }
   ) throws -> ExplainedFeature {
     var random = SeededRandom(seed: seed)
@@ -23,7 +23,7 @@ enum PlantedText {
         examples: (0..<examples).map { i in
           var pieces = pieces(&random)
           var activations = [Float](repeating: 0, count: length)
-          for place in plant(&pieces, &random) { activations[place] = 2 + random.float() }
+          for place in plant(&pieces, &random) { activations[place] = strength * (2 + random.float()) }
           return TokenWindow(
             sequence: 2 * i + side, pieces: pieces, activations: activations, interval: i < examples / 2 ? nil : i % 3)
         },
