@@ -9,8 +9,8 @@ transformers once and keeps the activations of every site; then, 256 features at
 finds firing rates, means, maxima, quantiles (by sorting), histograms, the 16 best sequences with their windows, two random
 examples from each of five intervals, effects on the next token's logit, the logit table with its histogram, neighbours by
 cosine, and co-activation as one product a dictionary (atlas_pass.py). That is a favourable peer: with --again N it runs the
-model again for every N features, as SAEDashboard does. With --saedashboard the peer is SAEDashboard itself, which then writes
-nothing (atlas_saedashboard.py, requirements-atlas-peer.txt). Counts and maxima of both are compared: the atlas must be right to
+model again for every N features, as SAEDashboard does. With --saedashboard the peer is SAEDashboard itself, on the SAEs alone,
+and writes nothing (atlas_saedashboard.py, requirements-atlas-peer.txt). Counts and maxima of both are compared: the atlas must be right to
 be fast.
 """
 
@@ -120,8 +120,10 @@ def compare(work: Path, jobs: list) -> dict:
 
 def both(options) -> None:
     entries = json.loads((options.suite / "suite.json").read_text())["dictionaries"]
+    # SAEDashboard does not know transcoders with a skip.
+    kinds = {"sae"} if options.saedashboard else {"sae", "transcoder"}
     jobs = [{"name": e["name"].replace("/", "-"), "path": e["path"], "sites": e["sites"]} for e in entries
-            if e["kind"] != "crosscoder" and options.only in e["name"]]  # fmt: skip
+            if e["kind"] in kinds and options.only in e["name"]]  # fmt: skip
     if not jobs:
         sys.exit(f"no single-layer dictionary of {options.suite} has {options.only!r} in its name")
     with tempfile.TemporaryDirectory() as folder:
