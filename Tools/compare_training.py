@@ -14,8 +14,8 @@ factors of two while the best one is the last on its side; `run` takes the best 
 at which one came apart (it diverged, or no thresholds give it the L0) is recorded and given up for the next best, for
 every tool alike. `try` does one run with --rate, --coefficient and --bandwidth given. training_measure.py defines the figures, training_peers.py drives the other tools,
 PLAN says what each was given. A run during which others loaded the machine (load average above 2.5 at its start or end), or
-that left a core to others (--threads), is marked `loaded`: its quality counts, its wall-clock does not, and the table then takes seconds a step, measured by
-`time`, times the steps.
+that left a core to others (--threads), is marked `loaded`: its quality counts, its wall-clock does not, and the table then
+takes seconds a step, measured by `time`, times the steps.
 """
 
 import argparse
@@ -42,9 +42,7 @@ PLAN = {
     ("dictionary_learning", "jumprelu"): {"coefficient": 1.0, "bandwidth": 0.01},
 }
 LOADED, TIMED_STEPS, SAVE_SECONDS = 2.5, 50, 300
-# glibc gives large blocks back to the system and asks for them again at every operation of PyTorch; keeping them makes
-# the peers' steps about a fifth faster, with the same numbers.
-ALLOCATOR = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592:glibc.malloc.hugetlb=1"
+FASTER = ("LD_PRELOAD", "GLIBC_TUNABLES")  # what may make PyTorch faster than pip installs it; recorded when set
 
 
 def recipe(job: dict) -> dict:
@@ -78,7 +76,7 @@ def in_python(options, job: dict, folder: Path) -> dict:
     command = [sys.executable, __file__, "here", "--store", options.store, "--results", folder,
                "--threads", options.threads]  # fmt: skip
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    used = timed_process(command, folder, dict.fromkeys(names, str(options.threads)) | {"GLIBC_TUNABLES": ALLOCATOR})
+    used = timed_process(command, folder, dict.fromkeys(names, str(options.threads)))
     return used | json.loads((folder / "used.json").read_text())
 
 
@@ -242,6 +240,7 @@ def perform(options, job: dict) -> dict:
     return job | record | {
         "loaded": max(before, after) > LOADED or options.threads < len(os.sched_getaffinity(0)),
         "load": [before, after], "steps": job["tokens"] // BATCH, "width": WIDTH,
+        "environment": {name: os.environ[name] for name in FASTER if name in os.environ},
         "batch": BATCH, "threads": options.threads, "machine": machine(), "date": time.strftime("%Y-%m-%d"),
     }  # fmt: skip
 
@@ -297,7 +296,8 @@ def time_steps(options) -> None:
                 before = os.getloadavg()[0]
                 used.append(work(options, job | {"tokens": steps * BATCH}, folder))
             record = job | used[-1] | {"loaded": before > LOADED, "load": [before, os.getloadavg()[0]], "width": WIDTH,
-                                       "batch": BATCH, "threads": options.threads, "machine": machine()}  # fmt: skip
+                                       "environment": {name: os.environ[name] for name in FASTER if name in os.environ},
+        "batch": BATCH, "threads": options.threads, "machine": machine()}  # fmt: skip
             if len(used) == 2:
                 for name in ("seconds", "cpu_seconds"):
                     record["step_" + name] = (used[1][name] - used[0][name]) / (lengths[1] - lengths[0])
