@@ -13,8 +13,11 @@ show tokenize --text "$sentence"
 show lens --text "$sentence" --top-k 4
 show logits --text "$sentence" --positions last --top-k 5
 
-# What every feature of the suite was seen to do: the atlas that came with it, expanded the first time.
-if atlas=$(scripts/expand-atlas.sh); then
+# What every feature of the suite was seen to do: the atlas that came with it, expanded the first time. Where there is
+# one, a demo that cannot expand it has failed.
+packed=suites/gemma-3-270m/atlas/atlas.gsatlas
+if [ -f "$packed" ]; then
+  atlas=$(scripts/expand-atlas.sh "$packed")
   show features --dictionary suites/gemma-3-270m/resid_post/layer_12_width_2k_l0_60 --text "$sentence" --top-k 3 \
     --atlas "$atlas"
   show atlas search "$atlas" --text "$sentence" --top-k 8
