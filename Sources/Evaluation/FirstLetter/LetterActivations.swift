@@ -35,7 +35,7 @@ public struct LetterActivations: Sendable {
   /// - Parameters:
   ///   - batch: prompts in a pass.
   ///   - check: called between layers.
-  ///   - progress: told of the words that are done.
+  ///   - progress: told of words done, in parts that sum to all of them.
   /// - Throws: `SiteError` for a site that the model does not have, `GemmaError`, and what `check` throws.
   public static func measure(
     _ model: GemmaModel, _ prompts: LetterPrompts, sites: Set<Site>, batch: Int = 16, check: CancellationCheck = {},
@@ -53,7 +53,7 @@ public struct LetterActivations: Sendable {
         (start..<end).map(prompts.prompt), capture: sites, logits: .none, check: check)
       let ends = result.rows.segments.map { $0.upperBound - 1 }
       for (site, x) in result.activations { try values[site]? += model.backend.select(x, rows: ends).read() }
-      try progress(end)
+      try progress(end - start)
     }
     return try LetterActivations(
       letters: prompts.words.map(\.letter), training: prompts.training, test: prompts.test,

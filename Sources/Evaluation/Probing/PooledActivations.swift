@@ -34,7 +34,7 @@ public struct PooledActivations: Sendable {
   ///   - sites: further sites.
   ///   - sequences: the tokens of each text, `<bos>` first.
   ///   - check: called between layers.
-  ///   - progress: told of the texts done.
+  ///   - progress: told of texts done, in parts that sum to all of them.
   /// - Throws: `EvaluationError.texts` for a text without a token that counts, `GemmaError`, `DictionaryError`.
   public init(
     _ model: GemmaModel, dictionaries: [SparseDictionary], sites: Set<Site> = [], sequences: [[Int32]],
@@ -65,8 +65,8 @@ public struct PooledActivations: Sendable {
         pools[.mean]?.add(rows, values: values, widths: widths, codes: codes)
         pools[.last]?.add(rows.suffix(1), values: values, widths: widths, codes: codes)
       }
+      try progress(end - first)
       first = end
-      try progress(first)
     }
     for (pooling, pool) in pools {
       activations[pooling] = pool.activations

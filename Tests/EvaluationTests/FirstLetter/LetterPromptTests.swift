@@ -88,7 +88,10 @@ struct RealLetterTests {
     let suffix = tokenizer.encode(FirstLetterConstants.suffix, addBOS: false)
     let sites: Set<Site> = [Site(.residPost, layer: 0), Site(.residPost, layer: 2)]
     let model = try GemmaModel(checkpoint, backend: NativeBackend())
-    let activations = try LetterActivations.measure(model, prompts, sites: sites)
+    var told: [Int] = []
+    let activations = try LetterActivations.measure(
+      model, prompts, sites: sites, progress: { told.append($0) })
+    #expect(told.reduce(0, +) == prompts.words.count && told.count > 1)
     for index in [0, 40, 77] {
       let ids = prompts.prompt(of: index)
       #expect(ids.count == 83)
