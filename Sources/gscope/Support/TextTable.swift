@@ -5,10 +5,13 @@ struct TextTable {
   struct Column {
     let title: String
     let alignment: Alignment
+    /// Whether its texts name the rows: they must stay different when they are shortened.
+    let isName: Bool
 
-    init(_ title: String, _ alignment: Alignment = .left) {
+    init(_ title: String, _ alignment: Alignment = .left, isName: Bool = false) {
       self.title = title
       self.alignment = alignment
+      self.isName = isName
     }
   }
 
@@ -31,11 +34,26 @@ struct TextTable {
 
   mutating func add(_ cells: [Cell]) { rows.append(cells) }
 
-  /// The table's lines. On a terminal no line is longer than `width`: columns that do not fit are cut, then left out.
+  /// The table's lines. On a terminal no line is longer than `width`: columns that do not fit are cut, then left out;
+  /// where a column names the rows, as `TextTable+Names` tells.
   func lines(width limit: Int?) -> [String] {
     let hasTitles = columns.contains { !$0.title.isEmpty }
-    var widths = columns.indices.map { i in
-      rows.reduce(VisibleText.width(columns[i].title)) { max($0, i < $1.count ? VisibleText.width($1[i].text) : 0) }
+    let natural = columns.indices.map { i in
+      rows.reduce(0) { max($0, i < $1.count ? VisibleText.width($1[i].text) : 0) }
+    }
+    var widths = columns.indices.map { max(natural[$0], VisibleText.width(columns[$0].title)) }
+    if let limit, let name = columns.firstIndex(where: \.isName), widths.reduce(-2, { $0 + $1 + 2 }) > limit {
+      let fitted = fitted(
+        to: limit, name: name, natural: natural, names: rows.compactMap { $0.dropFirst(name).first?.text })
+      let titles = fitted.titles.map { $0.map { Cell($0, .bold) } }
+      let shortened = rows.map { row in
+        row.enumerated().map { i, cell in
+          i == name ? Cell(fitted.names[cell.text] ?? cell.text, cell.style) : cell
+        }
+      }
+      let note = fitted.leftOut.isEmpty ? [] : ["no room for: " + fitted.leftOut.joined(separator: ", ")]
+      return (titles + shortened).map { line($0, fitted.widths) }
+        + note.map { TextStyle.dim.apply(VisibleText.clipped($0, to: limit)) }
     }
     if let limit { Self.fit(&widths, to: limit) }
     let titles = columns.map { Cell($0.title, .bold) }

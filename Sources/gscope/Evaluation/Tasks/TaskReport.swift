@@ -20,7 +20,7 @@ struct TaskReport {
     try StandardOutput.line("\n" + TextStyle.bold.apply(title))
     for note in notes { try StandardOutput.line(note) }
     for table in tables where !table.rows.isEmpty && !table.isDetail {
-      var text = TextTable(table.titles.enumerated().map { .init($1, $0 == 0 ? .left : .right) })
+      var text = TextTable(table.titles.enumerated().map { .init($1, $0 == 0 ? .left : .right, isName: $0 == 0) })
       for row in table.rows { text.add(row.enumerated().map { .init($1, $0 == 0 ? .accent : .plain) }) }
       try text.write()
     }
