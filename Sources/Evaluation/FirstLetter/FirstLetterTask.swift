@@ -8,19 +8,22 @@ public import Tensors
 /// let words = try LetterWords(tokenizer, perLetter: 300, seed: 0)
 /// let prompts = try LetterPrompts(words, tokenizer: tokenizer, seed: 0)
 /// let activations = try LetterActivations.measure(model, prompts, sites: [site])
-/// let probes = try LetterProbes(activations, site: site, seed: 0)  // for all dictionaries that write the site
+/// // For all dictionaries that write the site:
+/// let probes = try LetterProbes(activations, site: site, scaling: .centred, seed: 0)
 /// let result = try FirstLetterTask.measure(dictionary, activations, probes: probes, seed: 0)
 /// ```
 public enum FirstLetterTask {
   /// Measures a dictionary that reads one site and writes one; letters are looked for where it writes.
   /// - Parameters:
   ///   - probes: of the site written.
+  ///   - sparse: how the L1 probe is trained whose weights choose a letter's features; with as many steps as published
+  ///     when nil.
   ///   - check: called between epochs and letters.
   /// - Throws: `EvaluationError.shape` for a dictionary of several layers or probes of another site, `.missing` for a
   ///   site that was not measured, `DictionaryError`, `TensorError`, and what `check` throws.
   public static func measure(
-    _ dictionary: SparseDictionary, _ activations: LetterActivations, probes: LetterProbes, seed: UInt64,
-    check: () throws -> Void = {}
+    _ dictionary: SparseDictionary, _ activations: LetterActivations, probes: LetterProbes,
+    sparse: MultiProbe.Options? = nil, seed: UInt64, check: () throws -> Void = {}
   ) throws -> FirstLetterResult {
     let shape = dictionary.shape
     guard !shape.isMultiLayer, let read = shape.reads.first, shape.writes == [probes.site] else {
@@ -34,7 +37,7 @@ public enum FirstLetterTask {
     let x = try dictionary.backend.tensor(values, shape: [values.count / max(width, 1), width])
     return try measure(
       dictionary.encode(x, read: 0), width: shape.width, decoderRow: { try dictionary.decoderRow(feature: $0) },
-      activations, probes: probes, seed: seed, check: check)
+      activations, probes: probes, sparse: sparse, seed: seed, check: check)
   }
 
   /// Measures a code of the words.
@@ -44,7 +47,7 @@ public enum FirstLetterTask {
   /// - Throws: as the other, and what `decoderRow` throws.
   public static func measure(
     _ code: SparseCode, width: Int, decoderRow: @escaping (Int) throws -> [Float], _ activations: LetterActivations,
-    probes: LetterProbes, seed: UInt64, check: () throws -> Void = {}
+    probes: LetterProbes, sparse options: MultiProbe.Options? = nil, seed: UInt64, check: () throws -> Void = {}
   ) throws -> FirstLetterResult {
     let rows = LetterRows.sparse(code, width: width)
     try rows.check("code of the words")
@@ -57,7 +60,8 @@ public enum FirstLetterTask {
     let letters = (training: training.map { activations.letters[$0] }, test: test.map { activations.letters[$0] })
     let sparse = try SparseLetterProbes(
       training: scaled.selecting(training), letters.training, test: scaled.selecting(test), letters.test,
-      sizes: Array(1...FirstLetterConstants.mostSplitFeatures), choice: .largest, seed: seed, check: check)
+      sizes: Array(1...FirstLetterConstants.mostSplitFeatures), choice: .largest, options: options, seed: seed,
+      check: check)
     let measured = FirstLetterConstants.letters.enumerated().map { letter, name in
       let scores = sparse.scores[letter]
       return LetterProbe(

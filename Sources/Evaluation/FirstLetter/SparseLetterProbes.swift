@@ -14,15 +14,18 @@ package struct SparseLetterProbes: Sendable {
   /// - Parameters:
   ///   - sizes: of the probes to train, ascending; those above the number of columns are left out.
   ///   - l1: an L1 probe over the columns of `training`; trained here when nil.
+  ///   - options: to train it with; those for as many words as there are when nil.
   package init(
-    training: LetterRows, _ trainingLetters: [Int], test: LetterRows, _ testLetters: [Int], sizes: [Int], choice: Choice,
-    l1: MultiProbe? = nil, seed: UInt64 = 0, check: () throws -> Void = {}
+    training: LetterRows, _ trainingLetters: [Int], test: LetterRows, _ testLetters: [Int], sizes: [Int],
+    choice: Choice,
+    l1: MultiProbe? = nil, options: MultiProbe.Options? = nil, seed: UInt64 = 0,
+    check: () throws -> Void = {}
   ) throws {
     let l1 =
       try l1
       ?? MultiProbe.train(
         training, labels: trainingLetters, outputs: FirstLetterConstants.letters.count,
-        options: Self.options(words: training.count), seed: seed, check: check)
+        options: options ?? Self.options(words: training.count), seed: seed, check: check)
     let sizes = sizes.filter { $0 <= training.width }
     var (columns, scores): ([[Int]], [[Int: DetectionScores]]) = ([], [])
     for letter in 0..<l1.outputs {
