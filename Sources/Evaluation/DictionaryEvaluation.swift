@@ -52,6 +52,11 @@ public struct DictionaryEvaluation {
   /// All written sites, each once.
   private var writes: [Site] { Set(dictionaries.flatMap(\.shape.writes)).sorted() }
 
+  /// Sites that several dictionaries of the set write, so that the last of them decides; empty where no set is spliced.
+  public var sharedWrites: [SharedWrite] {
+    [.set, .both].contains(options.splices) ? SharedWrite.all(dictionaries) : []
+  }
+
   /// Tokens that `run` passes through the model, every replacement counted.
   public func work(_ sequences: [[Int32]]) -> Int {
     let spliced = lossSequences(sequences).reduce(0) { $0 + $1.count } * (1 + replacements.count)
@@ -86,7 +91,7 @@ public struct DictionaryEvaluation {
       tokens: sequences.reduce(0) { $0 + $1.count }, sequences: sequences.count,
       lossTokens: spliced.reduce(0) { $0 + $1.count }, lossSequences: spliced.count, loss: losses.clean.crossEntropy,
       parts: measured.indices.map { part($0, measured[$0], losses) },
-      set: figures(of: .splice(dictionaries: Array(dictionaries.indices)), writes, losses))
+      set: figures(of: .splice(dictionaries: Array(dictionaries.indices)), writes, losses), sharedWrites: sharedWrites)
   }
 
   /// The first sequences that hold `lossTokens` tokens.
@@ -148,7 +153,7 @@ private struct Measured {
     let shape = dictionary.shape
     self.dictionary = dictionary
     reconstruction = ReconstructionMeasurement(shape)
-    withoutOutliers = ReconstructionMeasurement(shape)
+    withoutOutliers = ReconstructionMeasurement(shape, byPosition: false)
     density = FeatureDensity(shape)
     otherTools = shape.writes.map { _ in OtherToolsMetrics.Accumulator() }
   }

@@ -25,4 +25,6 @@ public struct EvaluationResult: Sendable {
   public let parts: [Part]
   /// All dictionaries in place at once; nil when it was not asked for.
   public let set: SpliceFigures?
+  /// Sites that several dictionaries of the set write; empty when it was not asked for.
+  public let sharedWrites: [SharedWrite]
 }

@@ -2,12 +2,14 @@ public import Sites
 
 /// What putting reconstructions in the place of activations costs, with what two baselines at the same sites cost.
 public struct SpliceFigures: Equatable, Sendable {
-  /// One bucket of positions of the tokens that predict.
+  /// One bucket of positions of the tokens that predict; intervals are over the sequences that reach it.
   public struct Position: Equatable, Sendable {
     public let positions: Range<Int>
     public let predictions: Int
     /// Mean rise of the loss, nats a token.
-    public let deltaLoss: Double
+    public let deltaLoss: Estimate
+    /// Mean KL(p of the unchanged model ‖ p), nats a token.
+    public let divergence: Estimate
   }
 
   /// Sites that were replaced, all at once.
@@ -35,11 +37,13 @@ public struct SpliceFigures: Equatable, Sendable {
       LossRecovered(.mean, clean: clean, spliced: spliced, ablated: mean),
       LossRecovered(.zero, clean: clean, spliced: spliced, ablated: zero),
     ]
-    positions = zip(spliced.buckets, clean.buckets).enumerated().compactMap { index, pair in
-      guard pair.0.predictions > 0 else { return nil }
-      let rise = (pair.0.crossEntropy - pair.1.crossEntropy) / Double(pair.0.predictions)
+    positions = (0..<spliced.bucketCount).compactMap { bucket in
+      let part = spliced.inBucket(bucket)
+      let predictions = part.sequences.reduce(0) { $0 + $1.predictions }
+      guard predictions > 0 else { return nil }
       return Position(
-        positions: PositionBuckets.positions(of: index), predictions: pair.0.predictions, deltaLoss: rise)
+        positions: PositionBuckets.positions(of: bucket), predictions: predictions,
+        deltaLoss: part.delta(from: clean.inBucket(bucket)), divergence: part.divergence)
     }
   }
 }

@@ -33,7 +33,8 @@ import Testing
     #expect(done == evaluation.work(tiny.texts))
     #expect(found.tokens == tiny.texts.reduce(0) { $0 + $1.count } && found.lossTokens == found.tokens)
     for (dictionary, part) in zip(dictionaries, found.parts) {
-      var (all, kept) = (ReconstructionMeasurement(dictionary.shape), ReconstructionMeasurement(dictionary.shape))
+      var all = ReconstructionMeasurement(dictionary.shape)
+      var kept = ReconstructionMeasurement(dictionary.shape, byPosition: false)
       var density = FeatureDensity(dictionary.shape)
       var others = dictionary.shape.writes.map { _ in OtherToolsMetrics.Accumulator() }
       var dropped = 0
@@ -79,8 +80,27 @@ import Testing
     let positions = found.parts[0].splices[0].positions
     let predictions = positions.reduce(0) { $0 + $1.predictions }
     #expect(predictions == losses.clean.sequences.reduce(0) { $0 + $1.predictions })
-    let rise = positions.reduce(0.0) { $0 + $1.deltaLoss * Double($1.predictions) } / Double(predictions)
+    let rise = positions.reduce(0.0) { $0 + ($1.deltaLoss.value ?? .nan) * Double($1.predictions) } / Double(predictions)
     #expect(abs(rise - (found.parts[0].splices[0].deltaLoss.value ?? .nan)) < 1e-9)
+    let divergence = positions.reduce(0.0) { $0 + ($1.divergence.value ?? .nan) * Double($1.predictions) }
+    #expect(abs(divergence / Double(predictions) - (found.parts[0].splices[0].divergence.value ?? .nan)) < 1e-9)
+    // All three texts reach the first positions, one alone the last.
+    #expect(positions.first?.deltaLoss.groups == 3 && positions.first?.deltaLoss.low != nil)
+    #expect(positions.last?.deltaLoss.groups == 1 && positions.last?.divergence.low == nil)
+    // The three write different sites, so none has the last word.
+    #expect(found.sharedWrites.isEmpty)
+  }
+
+  /// Two dictionaries of one site are told of where they are spliced together, and only there.
+  @Test func sitesWrittenTwiceAreTold() throws {
+    let tiny = try TinyTexts()
+    let dictionaries = [
+      try tiny.dictionary(TinyTexts.residual, name: "a"), try tiny.dictionary(TinyTexts.transcoder, name: "b"),
+      try tiny.dictionary(TinyTexts.residual, name: "c"),
+    ]
+    let set = try evaluate(tiny, dictionaries, .init(lossTokens: 10, splices: .set))
+    #expect(set.sharedWrites.map(\.site) == [.residPost(3)] && set.sharedWrites[0].dictionaries == ["a", "c"])
+    #expect(try evaluate(tiny, dictionaries, .init(lossTokens: 10)).sharedWrites.isEmpty)
   }
 
   @Test func onlyWhatIsAskedForIsRun() throws {

@@ -105,7 +105,7 @@ struct TinyTexts {
       #expect(close(measured.crossEntropy, losses[kind] / n), "\(replacement)")
       #expect(close(measured.divergence, divergences[kind] / n), "\(replacement)")
       #expect(close(measured.delta(from: found.clean), (losses[kind] - clean) / n), "\(replacement)")
-      #expect(measured.buckets.reduce(0) { $0 + $1.predictions } == count)
+      #expect(measured.sequences.reduce(0) { $0 + $1.predictions } == count)
     }
     let spliced = try #require(found.replaced[kinds[0]])
     for (index, baseline) in [LossRecovered.Baseline.mean, .zero].enumerated() {
@@ -132,18 +132,62 @@ struct TinyTexts {
     #expect(found.replaced[one] != found.clean)
   }
 
-  /// Splicing a set costs something else than its members do alone, and a crosscoder's sites go in together.
-  @Test func setsAreSplicedTogether() throws {
+  /// What stands at each written site when `dictionaries` are spliced, one pass of the model for each site: every one
+  /// reads what the sites before and the dictionaries before it left.
+  private func splicedByHand(
+    _ tiny: TinyTexts, _ dictionaries: [SparseDictionary], _ ids: [Int32]
+  ) throws -> [Site: Tensor] {
+    let sites = Set(dictionaries.flatMap { $0.shape.reads + $0.shape.writes }).sorted()
+    var (spliced, inputs): ([Site: Tensor], [Int: [Site: Tensor]]) = ([:], [:])
+    for site in sites {
+      let visitor = ReplacingVisitor(spliced, rows: Array(ids.indices), backend: tiny.backend)
+      let found = try tiny.model.forward([ids], capture: Set(sites), logits: .none, visitor: visitor).activations
+      var x = try #require(found[site])
+      for (index, dictionary) in dictionaries.enumerated() {
+        if dictionary.shape.reads.contains(site) { inputs[index, default: [:]][site] = x }
+        guard let write = dictionary.shape.writes.firstIndex(of: site) else { continue }
+        // Later reads write no earlier site, so it does not matter what stands there now.
+        let read = try dictionary.shape.reads.map { try #require(inputs[index]?[$0] ?? found[$0]) }
+        let made = try dictionary.reconstruct(read).outputs[write].read()
+        var values = try x.read()
+        for row in tiny.rows(ids) {
+          for i in row * x.rowLength..<(row + 1) * x.rowLength { values[i] = made[i] }
+        }
+        x = try Tensor(values, shape: x.shape)
+        spliced[site] = x
+      }
+    }
+    return spliced
+  }
+
+  /// Sets of dictionaries spliced together against activations put in by hand: of different sites, a crosscoder's several,
+  /// and of one site twice, where the last has the last word.
+  @Test(arguments: [
+    [TinyTexts.residual, TinyTexts.transcoder], [TinyTexts.residual, TinyTexts.transcoder, TinyTexts.crosscoder],
+    [TinyTexts.crosscoder], [TinyTexts.residual, TinyTexts.residual, TinyTexts.transcoder],
+  ])
+  func setsAreSplicedTogether(_ paths: [String]) throws {
     let tiny = try TinyTexts()
-    let dictionaries = [
-      try tiny.dictionary(TinyTexts.residual, name: "a"), try tiny.dictionary(TinyTexts.transcoder, name: "b"),
-      try tiny.dictionary(TinyTexts.crosscoder, name: "c"),
-    ]
-    let set = Replacement.splice(dictionaries: [0, 1])
-    let all = Replacement.splice(dictionaries: [0, 1, 2])
-    let found = try tiny.measure(dictionaries, [set, all, .splice(dictionaries: [2])])
-    let losses = found.replaced.values.map { $0.crossEntropy.value ?? .nan }
-    #expect(Set(losses).count == 3 && losses.allSatisfy(\.isFinite))
+    let dictionaries = try paths.enumerated().map { try tiny.dictionary($0.element, name: "\($0.offset)") }
+    let set = Replacement.splice(dictionaries: Array(dictionaries.indices))
+    let found = try tiny.measure(dictionaries, [set])
+    var (loss, divergence, clean, count) = (0.0, 0.0, 0.0, 0)
+    for ids in tiny.texts {
+      let spliced = try splicedByHand(tiny, dictionaries, ids)
+      let visitor = ReplacingVisitor(spliced, rows: Array(ids.indices), backend: tiny.backend)
+      let (before, after) = (try logProbabilities(tiny, ids, nil), try logProbabilities(tiny, ids, visitor))
+      for row in ids.indices.dropLast() where !tiny.special.contains(ids[row + 1]) {
+        clean -= before[row][Int(ids[row + 1])]
+        loss -= after[row][Int(ids[row + 1])]
+        divergence += zip(before[row], after[row]).reduce(0) { $0 + exp($1.0) * ($1.0 - $1.1) }
+        count += 1
+      }
+    }
+    let measured = try #require(found.replaced[set])
+    let n = Double(count)
+    #expect(abs((measured.crossEntropy.value ?? .nan) - loss / n) < 2e-5)
+    #expect(abs((measured.divergence.value ?? .nan) - divergence / n) < 2e-5)
+    #expect(abs(loss - clean) / n > 1e-3, "splicing changes something")
   }
 
   @Test func whatIsMissingIsNamed() throws {

@@ -119,17 +119,83 @@ struct MadeUpSequences {
     #expect((found.total.fvu.low == nil) == (lengths.count < 2))
   }
 
-  /// Buckets of positions share out all tokens, errors and active features.
-  @Test func positionsAddUp() throws {
-    let made = try MadeUpSequences(seed: 8, lengths: [40, 7, 23], reads: 2, features: 6, width: 3)
+  /// Figures by position against a plain loop over each bucket's tokens, with the mean of all tokens.
+  @Test func positionsFollowTheDefinitions() throws {
+    let (reads, width) = (2, 3)
+    let made = try MadeUpSequences(seed: 8, lengths: [40, 7, 23], reads: reads, features: 6, width: width)
     let found = try made.measured()
     #expect(found.positions.map(\.positions) == [1..<2, 2..<4, 4..<8, 8..<16, 16..<32, 32..<64])
     #expect(found.positions.reduce(0) { $0 + $1.tokens } == found.tokens)
-    func total(_ value: (ReconstructionMetrics.Position) -> Estimate) -> Double {
-      found.positions.reduce(0) { $0 + Double($1.tokens) * (value($1).value ?? .nan) } / Double(found.tokens)
+    let means = (0..<reads).map { write in
+      var mean = [Double](repeating: 0, count: width)
+      for item in made.items {
+        for row in item.rows {
+          for i in 0..<width { mean[i] += Double(item.targets[write][row * width + i]) / Double(found.tokens) }
+        }
+      }
+      return mean
     }
-    #expect(abs(total(\.l0) - (found.l0.value ?? .nan)) < 1e-9)
-    #expect(abs(total(\.mse) - (found.total.mse.value ?? .nan)) < 1e-9)
+    func close(_ a: Estimate, _ b: Double) -> Bool { abs((a.value ?? .nan) - b) <= 1e-9 * max(abs(b), 1) }
+    for position in found.positions {
+      var (active, errors, variances, outputs, products) = (0.0, [Double](), [Double](), 0.0, 0.0)
+      var (cosines, ratios, tokens) = (0.0, 0.0, 0)
+      for item in made.items {
+        let rows = item.rows.filter(position.positions.contains)
+        if rows.isEmpty { continue }
+        tokens += rows.count
+        var (error, variance) = (0.0, 0.0)
+        for write in 0..<reads {
+          for row in rows {
+            active += Double(item.code.layers[write].entries(ofRow: row).count)
+            var (square, output, product) = (0.0, 0.0, 0.0)
+            for i in 0..<width {
+              let x = Double(item.targets[write][row * width + i])
+              let z = Double(item.outputs[write][row * width + i])
+              error += (x - z) * (x - z)
+              variance += (x - means[write][i]) * (x - means[write][i])
+              square += x * x
+              output += z * z
+              product += x * z
+            }
+            outputs += output
+            products += product
+            cosines += product / (square * output).squareRoot()
+            ratios += (output / square).squareRoot()
+          }
+        }
+        errors.append(error)
+        variances.append(variance)
+      }
+      let (n, all) = (Double(tokens), Double(tokens * reads))
+      let fvu = errors.reduce(0, +) / variances.reduce(0, +)
+      #expect(position.tokens == tokens && close(position.l0, active / n))
+      #expect(close(position.figures.mse, errors.reduce(0, +) / all) && close(position.figures.fvu, fvu))
+      #expect(close(position.figures.explainedVariance, 1 - fvu))
+      #expect(close(position.figures.cosine, cosines / all) && close(position.figures.normRatio, ratios / all))
+      #expect(close(position.figures.reconstructionBias, outputs / products))
+      // Only sequences that reach the bucket are what its interval is told from.
+      let interval = Estimate(errors, per: variances)
+      #expect(position.figures.fvu.groups == errors.count)
+      guard let half = interval.high.map({ $0 - fvu }) else {
+        #expect(errors.count == 1 && position.figures.fvu.low == nil)
+        continue
+      }
+      #expect(abs((position.figures.fvu.high ?? .nan) - fvu - half) <= 1e-9 * half, "\(position.positions)")
+    }
+  }
+
+  /// Without figures by position everything else is the same.
+  @Test func positionsCanBeLeftOut() throws {
+    let made = try MadeUpSequences(seed: 3, lengths: [40, 7], reads: 1, features: 6, width: 3)
+    var measurement = ReconstructionMeasurement(made.shape, byPosition: false)
+    for item in made.items {
+      try measurement.add(
+        item.code, targets: made.tensors(item.targets, item.tokens), outputs: made.tensors(item.outputs, item.tokens),
+        rows: item.rows)
+    }
+    let (some, all) = (measurement.metrics, try made.measured())
+    #expect(some.positions.isEmpty && some.tokens == all.tokens && some.l0 == all.l0)
+    #expect(abs((some.total.fvu.value ?? .nan) - (all.total.fvu.value ?? 0)) < 1e-12)
   }
 
   /// Perfect, mean and zero reconstructions have known figures.

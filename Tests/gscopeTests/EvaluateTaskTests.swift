@@ -66,6 +66,13 @@ import Testing
       #expect(means.allSatisfy { $0["features"] != nil && $0["channels"] != nil })
     }
     #expect(tasks["scr"]?.count == 1 && (tasks["scr"]?[0]["directions"] as? [Any])?.count == 2)
+    #expect(((probing[0]["classes"] as? [[String: Any]])?.first?["dense_c"] as? [Double])?.count == 2)
+    let perturbed = try #require(tasks["tpp"]?.first?["features"] as? [[String: Any]])
+    for point in perturbed {
+      let removed = try #require(point["removed"] as? [[Int]])
+      let count = try #require(point["n"] as? Int)
+      #expect(removed.count == 3 && removed.allSatisfy { $0.count == 2 && $0.allSatisfy { $0 <= min(count, 37) } })
+    }
     // Two tones leave nothing besides to be harmed.
     #expect(tasks["tpp"]?.map { $0["label"] as? String } == ["topic"])
     let page = try String(contentsOf: output.appending(path: "report.html"), encoding: .utf8)
@@ -107,16 +114,49 @@ import Testing
       (["--task", "scr", "--probes", sets, "--concept", "tone", "--concept", "topic=a/b"], 2, "--concept is 'tone'"),
       (["--task", "sparse-probing", "--probes", sets, "--k", "0"], 2, "--k"),
       (["--task", "sparse-probing", "--probes", sets, "--k", "1,x"], 2, "--k"),
-      (["--task", "sparse-probing", "--probes", sets, "--k", "99"], 1, "99"),
+      (["--task", "sparse-probing", "--probes", sets, "--k", "99"], 2, "99"),
       (["--task", "sparse-probing", "--probes", sets, "--label", "colour"], 1, "colour"),
       (["--task", "sparse-probing", "--probes", broken], 1, "broken.jsonl"),
       (["--task", "sparse-probing", "--probes", sets + "x"], 1, "probes.jsonlx"),
       (["--task", "nesting", "--prefixes", "99"], 2, "--prefixes"), (["--draws", "0"], 2, "--draws"),
       (["--words", "0"], 2, "--words"),
+      (["--task", "scr", "--probes", sets, "--concept", "tone=good/sad", "--concept", "topic=river/tree"], 1, "sad"),
+      (["--task", "tpp", "--probes", sets, "--label", "tone"], 1, "three"),
     ] as [([String], Int32, String)] {
-      let result = try evaluate(directory, dictionary + arguments)
+      let output = directory.url.appending(path: "out")
+      let result = try evaluate(directory, dictionary + arguments + ["--output", output.path])
       #expect(result.status == status, "\(arguments): \(result.errors)")
       #expect(result.errors.contains(text), "\(arguments): \(result.errors)")
+      // They are found before the model runs.
+      #expect(!FileManager.default.fileExists(atPath: output.appending(path: "evaluation.json").path), "\(arguments)")
     }
+  }
+
+  /// Whoever stops a long task keeps the figures.
+  @Test func figuresOutliveATask() throws {
+    let directory = try TemporaryDirectory()
+    let output = directory.url.appending(path: "out")
+    let process = try Tool.process([
+      "evaluate", "--model", Tool.model, "--corpus", corpus(directory), "--context", "32", "--tokens", "128", "--splice",
+      "none", "--dictionary", "one=\(Tool.dictionary(Self.sae))", "--task", "sparse-probing,nesting", "--draws", "100",
+      "--probes", probes(directory), "--output", output.path,
+    ])
+    let (shown, errors) = (Pipe(), Pipe())
+    process.standardOutput = shown
+    process.standardError = errors
+    try process.run()
+    let file = output.appending(path: "report.html")
+    while process.isRunning, !FileManager.default.fileExists(atPath: file.path) { usleep(1000) }
+    process.interrupt()
+    let text = String(decoding: shown.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    let message = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 130 && message.contains(output.path), "\(message)")
+    #expect(text.contains("without sinks") && text.contains("one"))
+    let data = try Data(contentsOf: output.appending(path: "evaluation.json"))
+    let json = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+    #expect((json["dictionaries"] as? [Any])?.count == 1 && (json["tasks"] as? [String: Any])?.isEmpty == true)
+    #expect(json["unfinished_tasks"] as? [String] == ["sparse-probing", "nesting"])
+    #expect(try String(contentsOf: file, encoding: .utf8).contains("Not finished: sparse-probing, nesting."))
   }
 }

@@ -54,6 +54,19 @@ import Testing
       #expect(recovered.map { $0["baseline"] as? String } == ["mean", "zero"])
       for one in recovered { #expect(Set(one.keys) == ["baseline", "value", "delta_loss", "baseline_delta_loss"]) }
     }
+    #expect(((json["set"] as? [String: Any])?["shared_writes"] as? [Any])?.isEmpty == true)
+    #expect(!result.errors.contains("--splice"))
+    let positions = try #require(dictionaries[0]["positions"] as? [[String: Any]])
+    for position in positions {
+      let metrics = try #require(position["metrics"] as? [String: [String: Any]])
+      #expect(metrics.count == 7 && metrics["fvu"]?["value"] as? Double == position["fvu"] as? Double)
+    }
+    let spliced = try #require((dictionaries[0]["splice"] as? [String: Any])?["positions"] as? [[String: Any]])
+    for position in spliced {
+      let metrics = try #require(position["metrics"] as? [String: [String: Any]])
+      #expect(Set(metrics.keys) == ["delta_loss", "kl"])
+      #expect(metrics["delta_loss"]?["value"] as? Double == position["delta_loss"] as? Double)
+    }
     #expect((json["set"] as? [String: Any])?["sites"] as? [String] == (1...6).filter { $0 != 5 }.map { "resid_post.\($0)" })
     let written = try Data(contentsOf: output.appending(path: "evaluation.json"))
     #expect(String(decoding: written, as: UTF8.self) == result.output)
@@ -64,6 +77,18 @@ import Testing
     #expect(links.isEmpty)
     let people = try evaluate(corpus(directory), ["--dictionary", Tool.dictionary(Self.sae)])
     #expect(people.status == 0 && people.output.contains("delta loss") && people.output.contains(Self.sae))
+  }
+
+  /// Of two dictionaries that write one site the last one stays: that is said.
+  @Test func aSiteWrittenTwiceIsWarnedOf() throws {
+    let directory = try TemporaryDirectory()
+    let path = Tool.dictionary(Self.sae)
+    let twice = ["--dictionary", "first=\(path)", "--dictionary", "second=\(path)", "--splice", "set"]
+    let result = try evaluate(corpus(directory), twice + ["--json"])
+    #expect(result.status == 0 && result.errors.contains("resid_post.3 (first, second)"), "\(result.errors)")
+    let shared = try #require((try result.json()["set"] as? [String: Any])?["shared_writes"] as? [[String: Any]])
+    #expect(shared.count == 1 && shared[0]["site"] as? String == "resid_post.3")
+    #expect(shared[0]["dictionaries"] as? [String] == ["first", "second"])
   }
 
   /// A folder with a suite.json stands for all that match.

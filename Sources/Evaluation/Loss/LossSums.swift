@@ -18,15 +18,16 @@ public struct LossSums: Equatable, Sendable {
 
 /// What one kind of run lost: of each sequence, and by position.
 public struct Losses: Equatable, Sendable {
-  public internal(set) var sequences: [LossSums] = []
-  /// By the position of the token that predicts; see `PositionBuckets`.
-  public internal(set) var buckets: [LossSums] = []
+  public private(set) var sequences: [LossSums] = []
+  /// For each sequence by the position of the token that predicts; see `PositionBuckets`.
+  private var parts: [[LossSums]] = []
 
   init() {}
 
   /// Adds the predictions of one sequence: at each position, the loss and the divergence.
   mutating func add(_ predictions: [(position: Int, crossEntropy: Double, divergence: Double)]) {
     var sum = LossSums()
+    var buckets: [LossSums] = []
     for prediction in predictions {
       var one = LossSums()
       one.predictions = 1
@@ -38,6 +39,19 @@ public struct Losses: Equatable, Sendable {
       buckets[bucket].add(one)
     }
     sequences.append(sum)
+    parts.append(buckets)
+  }
+
+  /// How many buckets of positions there are, from the first.
+  var bucketCount: Int { parts.map(\.count).max() ?? 0 }
+
+  /// The predictions made in one bucket of positions alone; sequences without any are left out.
+  func inBucket(_ bucket: Int) -> Losses {
+    var losses = Losses()
+    losses.sequences = parts.compactMap { part in
+      part.indices.contains(bucket) && part[bucket].predictions > 0 ? part[bucket] : nil
+    }
+    return losses
   }
 
   private var counts: [Double] { sequences.map { Double($0.predictions) } }

@@ -10,7 +10,7 @@ public import Tensors
 /// print(measurement.metrics.total.fvu.value)
 /// ```
 public struct ReconstructionMeasurement: Sendable {
-  /// The sums of one sequence, or of one bucket of positions: a code's active pairs for each read, and each write.
+  /// The sums of one bucket of a sequence's positions, or of several: a code's active pairs for each read, and each write.
   private struct Sums: Sendable {
     var active: [Int]
     var writes: [ReconstructionSums]
@@ -21,15 +21,28 @@ public struct ReconstructionMeasurement: Sendable {
     }
 
     var tokens: Int { writes.first?.tokens ?? 0 }
+
+    mutating func add(_ other: Sums) {
+      for read in active.indices { active[read] += other.active[read] }
+      for write in writes.indices { writes[write].add(other.writes[write]) }
+    }
   }
 
+  /// A sequence as buckets of its positions, ascending; those without a token are left out.
+  private typealias Parts = [(bucket: Int, sums: Sums)]
+
   public let shape: DictionaryShape
-  private var sequences: [Sums] = []
-  private var buckets: [Sums] = []
+  /// Whether figures by position are wanted: they need sums of every bucket of every sequence.
+  private let isByPosition: Bool
+  private var sequences: [Parts] = []
   /// For each write the first row counted.
   private var origins: [[Float]] = []
 
-  public init(_ shape: DictionaryShape) { self.shape = shape }
+  /// - Parameter byPosition: whether there are to be figures by position.
+  public init(_ shape: DictionaryShape, byPosition: Bool = true) {
+    self.shape = shape
+    isByPosition = byPosition
+  }
 
   /// Adds a sequence.
   /// - Parameters:
@@ -41,30 +54,23 @@ public struct ReconstructionMeasurement: Sendable {
     try check(code, targets, outputs, rows)
     guard !rows.isEmpty else { return }
     let width = shape.outputWidth
-    var sums = Sums(shape)
-    for row in rows {
-      let bucket = PositionBuckets.bucket(row)
-      while buckets.count <= bucket { buckets.append(Sums(shape)) }
+    var parts: [Int: Sums] = [:]
+    for (bucket, rows) in Dictionary(grouping: rows, by: { isByPosition ? PositionBuckets.bucket($0) : 0 }) {
+      var sums = Sums(shape)
       for (read, layer) in code.layers.enumerated() {
-        let count = layer.entries(ofRow: row).count
-        sums.active[read] += count
-        buckets[bucket].active[read] += count
+        for row in rows { sums.active[read] += layer.entries(ofRow: row).count }
       }
+      parts[bucket] = sums
     }
     for write in shape.writes.indices {
       let (x, reconstruction) = (try targets[write].read(), try outputs[write].read())
       if origins.count == write { origins.append(Array(x[rows[0] * width..<(rows[0] + 1) * width])) }
-      var perBucket: [Int: ReconstructionSums] = [:]
       for row in rows {
-        perBucket[PositionBuckets.bucket(row), default: ReconstructionSums(width: width)].add(
+        parts[isByPosition ? PositionBuckets.bucket(row) : 0]?.writes[write].add(
           x, reconstruction, origin: origins[write], row: row)
       }
-      for (bucket, part) in perBucket.sorted(by: { $0.key < $1.key }) {
-        sums.writes[write].add(part)
-        buckets[bucket].writes[write].add(part)
-      }
     }
-    sequences.append(sums)
+    sequences.append(parts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
   }
 
   private func check(
@@ -89,27 +95,42 @@ public struct ReconstructionMeasurement: Sendable {
 
   /// The figures over everything added so far.
   public var metrics: ReconstructionMetrics {
-    let counts = sequences.map { Double($0.tokens) }
+    let wholes = sequences.map { sequence in
+      sequence.reduce(into: Sums(shape)) { $0.add($1.sums) }
+    }
+    let counts = wholes.map { Double($0.tokens) }
     let byRead = shape.reads.indices.map { read in
-      Estimate(sequences.map { Double($0.active[read]) }, per: counts)
+      Estimate(wholes.map { Double($0.active[read]) }, per: counts)
     }
     let means = shape.writes.indices.map { write in
       var all = ReconstructionSums(width: shape.outputWidth)
-      for sequence in sequences { all.add(sequence.writes[write]) }
+      for sequence in wholes { all.add(sequence.writes[write]) }
       return all.meanShift
     }
+    let buckets = isByPosition ? Set(sequences.joined().map(\.bucket)).sorted() : []
     return ReconstructionMetrics(
-      tokens: sequences.reduce(0) { $0 + $1.tokens }, sequences: sequences.count,
-      l0: Estimate(sequences.map { Double($0.active.reduce(0, +)) }, per: counts), l0ByRead: byRead,
-      total: figures(shape.writes.indices, means),
-      sites: shape.writes.indices.map { (shape.writes[$0], figures($0..<$0 + 1, means)) },
-      positions: buckets.indices.compactMap { position($0, means) })
+      tokens: wholes.reduce(0) { $0 + $1.tokens }, sequences: wholes.count, l0: Self.l0(wholes), l0ByRead: byRead,
+      total: figures(wholes, shape.writes.indices, means),
+      sites: shape.writes.indices.map { (shape.writes[$0], figures(wholes, $0..<$0 + 1, means)) },
+      positions: buckets.map { bucket in
+        // Sequences that are too short have no part in the bucket, nor in its intervals.
+        let parts = sequences.compactMap { sequence in sequence.first { $0.bucket == bucket }?.sums }
+        return ReconstructionMetrics.Position(
+          positions: PositionBuckets.positions(of: bucket), tokens: parts.reduce(0) { $0 + $1.tokens },
+          l0: Self.l0(parts), figures: figures(parts, shape.writes.indices, means))
+      })
   }
 
-  /// The figures of some writes together.
-  private func figures(_ writes: Range<Int>, _ means: [[Double]]) -> ReconstructionMetrics.Figures {
+  private static func l0(_ parts: [Sums]) -> Estimate {
+    Estimate(parts.map { Double($0.active.reduce(0, +)) }, per: parts.map { Double($0.tokens) })
+  }
+
+  /// The figures of some writes together, `parts` being of a sequence each.
+  private func figures(
+    _ parts: [Sums], _ writes: Range<Int>, _ means: [[Double]]
+  ) -> ReconstructionMetrics.Figures {
     func sums(_ value: (ReconstructionSums, Int) -> Double) -> [Double] {
-      sequences.map { sequence in writes.reduce(0) { $0 + value(sequence.writes[$1], $1) } }
+      parts.map { part in writes.reduce(0) { $0 + value(part.writes[$1], $1) } }
     }
     let errors = sums { part, _ in part.errors }
     let variances = sums { $0.variance(about: means[$1]) }
@@ -117,23 +138,11 @@ public struct ReconstructionMeasurement: Sendable {
     let constant = variances.reduce(0, +) <= 0
     let none = Estimate(nil)
     return ReconstructionMetrics.Figures(
-      mse: Estimate(errors, per: sequences.map { Double($0.tokens * writes.count) }),
+      mse: Estimate(errors, per: parts.map { Double($0.tokens * writes.count) }),
       fvu: constant ? none : Estimate(errors, per: variances),
       explainedVariance: constant ? none : Estimate(errors.map { -$0 }, per: variances, offset: 1),
       cosine: Estimate(sums { part, _ in part.cosines }, per: directed),
       reconstructionBias: Estimate(sums { part, _ in part.outputs }, per: sums { part, _ in part.products }),
       normRatio: Estimate(sums { part, _ in part.ratios }, per: directed))
-  }
-
-  private func position(_ bucket: Int, _ means: [[Double]]) -> ReconstructionMetrics.Position? {
-    let sums = buckets[bucket]
-    guard sums.tokens > 0 else { return nil }
-    let errors = sums.writes.reduce(0) { $0 + $1.errors }
-    let variance = shape.writes.indices.reduce(0) { $0 + sums.writes[$1].variance(about: means[$1]) }
-    let tokens = Double(sums.tokens)
-    return ReconstructionMetrics.Position(
-      positions: PositionBuckets.positions(of: bucket), tokens: sums.tokens,
-      l0: Estimate(Double(sums.active.reduce(0, +)) / tokens), fvu: Estimate(variance > 0 ? errors / variance : nil),
-      mse: Estimate(errors / tokens / Double(shape.writes.count)))
   }
 }

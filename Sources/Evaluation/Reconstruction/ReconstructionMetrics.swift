@@ -19,14 +19,14 @@ public struct ReconstructionMetrics: Equatable, Sendable {
     public let normRatio: Estimate
   }
 
-  /// The figures of one bucket of positions.
+  /// The figures of one bucket of positions, over all written sites; intervals are over the sequences that reach it.
   public struct Position: Equatable, Sendable {
     /// Positions in their sequences.
     public let positions: Range<Int>
     public let tokens: Int
     public let l0: Estimate
-    public let fvu: Estimate
-    public let mse: Estimate
+    /// The variance is about the mean over tokens of all positions.
+    public let figures: Figures
   }
 
   /// Tokens counted.

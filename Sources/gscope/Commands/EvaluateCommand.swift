@@ -4,6 +4,7 @@ import Dictionaries
 import Evaluation
 import Foundation
 import Gemma
+import Logging
 import Sites
 
 /// `gscope evaluate`
@@ -66,21 +67,40 @@ struct EvaluateCommand: ParsableCommand {
     let folder = try output.map { try EvaluationFolder(URL(filePath: $0)) }
     let opened = try model.open()
     let list = try dictionaries.openAll(for: opened)
+    let inputs = try TaskInputs(tasks, opened: opened, dictionaries: list.map(\.dictionary))
     let sequences = try CorpusSequences.cut(
       texts, context: corpus.context, limit: tokens, opened: opened, flag: "--corpus")
     let evaluation = DictionaryEvaluation(
       opened.model, dictionaries: list.map(\.dictionary), specialTokens: opened.specialTokens,
       options: .init(lossTokens: lossTokens, splices: splice, outliers: OutlierRule(factor: normFilter)))
+    if let shared = EvaluationReport.describe(evaluation.sharedWrites) {
+      Diagnostics.log.warning("--splice \(splice.rawValue): \(shared)")
+    }
     let progress = Progress("evaluate", total: evaluation.work(sequences), unit: "tokens")
     let result = try evaluation.run(sequences, check: Interruption.check) { try progress.advance(by: Double($0)) }
-    let found = try TaskRun(
-      opened: opened, dictionaries: list.map(\.dictionary), options: tasks, sequences: sequences,
-      densities: result.parts.map(\.density)
-    ).run()
-    let report = EvaluationReport(
+    var report = EvaluationReport(
       modelName: opened.name, corpus: corpus.files.corpus, context: corpus.context, normFilter: normFilter,
-      dictionaries: list.map(\.dictionary), result: result, tasks: found)
+      dictionaries: list.map(\.dictionary), result: result, unfinished: inputs.tasks)
+    // Tasks can take much longer than the figures, and may fail or be stopped: what is known is shown and written first.
     try folder?.write(report)
-    if json { try StandardOutput.line(report.json.text) } else { try report.show(folder: folder?.url) }
+    if !json { try report.show() }
+    let run = TaskRun(
+      opened: opened, dictionaries: list.map(\.dictionary), options: tasks, inputs: inputs, sequences: sequences,
+      densities: result.parts.map(\.density))
+    do {
+      try run.run { task in
+        report.add(task)
+        try folder?.write(report)
+        if !json { try task.show() }
+      }
+    } catch {
+      if let folder { Diagnostics.message("what was found so far is in \(folder.url.path)") }
+      throw error
+    }
+    if json {
+      try StandardOutput.line(report.json.text)
+    } else if let folder {
+      try StandardOutput.line("written to \(folder.url.path): report.html, evaluation.json")
+    }
   }
 }

@@ -19,9 +19,13 @@ struct EvaluationPage {
           + "\(Format.decimal(loss, 4)) nats a token.")
     }
     page.table(Self.titles, summary)
+    if let sharedWrites = report.sharedWrites { page.paragraph(sharedWrites) }
     let plots = EvaluationPlots(report: report)
     for plot in [plots.frontier, plots.deltaLoss, plots.densities].compactMap({ $0 }) { page.plot(plot) }
     for task in report.tasks { task.add(to: &page) }
+    if !report.unfinished.isEmpty {
+      page.paragraph("Not finished: \(report.unfinished.map(\.rawValue).joined(separator: ", ")).")
+    }
     page.heading("Each dictionary")
     for item in report.items { page.details(item.name) { details(of: item, &$0) } }
     return page.html

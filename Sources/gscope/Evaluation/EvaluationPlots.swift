@@ -61,11 +61,13 @@ struct EvaluationPlots {
         title: "\(label) by position", xLabel: "log₂ of the position", yLabel: label,
         series: [.init(item.name, .linkedPoints, points)])
     }
-    func middle(_ positions: Range<Int>) -> Double { log2(Double(max(positions.lowerBound, 1))) }
-    let fvu = item.part.reconstruction.positions.compactMap { part in
-      part.fvu.value.map { Plot.Point(middle(part.positions), $0) }
+    func point(_ positions: Range<Int>, _ figure: Estimate) -> Plot.Point? {
+      figure.value.map { Plot.Point(log2(Double(max(positions.lowerBound, 1))), $0, interval: figure.interval) }
     }
-    let rise = (item.splice?.positions ?? []).map { Plot.Point(middle($0.positions), $0.deltaLoss) }
+    let fvu = item.part.reconstruction.positions.compactMap { part in
+      point(part.positions, part.figures.fvu)
+    }
+    let rise = (item.splice?.positions ?? []).compactMap { point($0.positions, $0.deltaLoss) }
     return [plot("FVU", fvu), plot("delta loss", rise)].compactMap { $0 }
   }
 

@@ -9,8 +9,13 @@ extension EvaluationReport {
       ("tokens", .integer(result.tokens)), ("sequences", .integer(result.sequences)),
       ("loss_tokens", .integer(result.lossTokens)), ("loss_sequences", .integer(result.lossSequences)),
       ("norm_filter", .double(normFilter)), ("loss", .estimate(result.loss)),
-      ("dictionaries", .array(items.map(\.json))), ("set", result.set?.json ?? nil),
+      ("dictionaries", .array(items.map(\.json))),
+      (
+        "set",
+        result.set.map { .object($0.members + [("shared_writes", .array(result.sharedWrites.map(\.json)))]) } ?? nil
+      ),
       ("tasks", .object(tasks.map { ($0.task.rawValue, $0.json) })),
+      ("unfinished_tasks", .array(unfinished.map { .string($0.rawValue) })),
     ])
   }
 }
@@ -66,7 +71,8 @@ extension ReconstructionMetrics.Position {
   fileprivate var json: JSONValue {
     [
       "from": .integer(positions.lowerBound), "to": .integer(positions.upperBound - 1), "tokens": .integer(tokens),
-      "l0": .optional(l0.value), "fvu": .optional(fvu.value), "mse": .optional(mse.value),
+      "l0": .optional(l0.value), "fvu": .optional(figures.fvu.value), "mse": .optional(figures.mse.value),
+      "metrics": .object([("l0", .estimate(l0))] + figures.members),
     ]
   }
 }
@@ -92,26 +98,40 @@ extension FeatureDensity {
 }
 
 extension SpliceFigures {
+  fileprivate var json: JSONValue { .object(members) }
+
+  fileprivate var members: [(key: String, value: JSONValue)] {
+    [
+      ("sites", .array(sites.map { .string("\($0)") })), ("loss", .estimate(loss)),
+      ("mean_ablated_loss", .estimate(meanAblatedLoss)), ("zero_ablated_loss", .estimate(zeroAblatedLoss)),
+      ("delta_loss", .estimate(deltaLoss)), ("kl", .estimate(divergence)),
+      ("recovered", .array(recovered.map(\.json))), ("positions", .array(positions.map(\.json))),
+    ]
+  }
+}
+
+extension LossRecovered {
   fileprivate var json: JSONValue {
     [
-      "sites": .array(sites.map { .string("\($0)") }), "loss": .estimate(loss),
-      "mean_ablated_loss": .estimate(meanAblatedLoss), "zero_ablated_loss": .estimate(zeroAblatedLoss),
-      "delta_loss": .estimate(deltaLoss), "kl": .estimate(divergence),
-      "recovered": .array(
-        recovered.map {
-          [
-            "baseline": .string($0.baseline.rawValue), "value": .estimate($0.value),
-            "delta_loss": .estimate($0.deltaLoss), "baseline_delta_loss": .estimate($0.baselineDeltaLoss),
-          ]
-        }),
-      "positions": .array(
-        positions.map {
-          [
-            "from": .integer($0.positions.lowerBound), "to": .integer($0.positions.upperBound - 1),
-            "predictions": .integer($0.predictions), "delta_loss": .double($0.deltaLoss),
-          ]
-        }),
+      "baseline": .string(baseline.rawValue), "value": .estimate(value), "delta_loss": .estimate(deltaLoss),
+      "baseline_delta_loss": .estimate(baselineDeltaLoss),
     ]
+  }
+}
+
+extension SpliceFigures.Position {
+  fileprivate var json: JSONValue {
+    [
+      "from": .integer(positions.lowerBound), "to": .integer(positions.upperBound - 1),
+      "predictions": .integer(predictions), "delta_loss": .optional(deltaLoss.value),
+      "metrics": ["delta_loss": .estimate(deltaLoss), "kl": .estimate(divergence)],
+    ]
+  }
+}
+
+extension SharedWrite {
+  fileprivate var json: JSONValue {
+    ["site": .string("\(site)"), "dictionaries": .array(dictionaries.map { .string($0) })]
   }
 }
 

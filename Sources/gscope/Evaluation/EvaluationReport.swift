@@ -1,6 +1,5 @@
 import Dictionaries
 import Evaluation
-import Foundation
 import Sites
 
 /// What `gscope evaluate` found, to be shown or written.
@@ -12,7 +11,9 @@ struct EvaluationReport {
   let normFilter: Double
   let dictionaries: [SparseDictionary]
   let result: EvaluationResult
-  let tasks: [TaskReport]
+  /// Tasks that have ended, and those asked for that have not.
+  var tasks: [TaskReport] = []
+  var unfinished: [EvaluationTask]
 
   /// One dictionary with its figures.
   struct Item {
@@ -28,7 +29,25 @@ struct EvaluationReport {
 
   var items: [Item] { zip(dictionaries, result.parts).map { Item(dictionary: $0, part: $1) } }
 
-  func show(folder: URL?) throws {
+  /// Takes in what a task found.
+  mutating func add(_ task: TaskReport) {
+    tasks.append(task)
+    unfinished.removeAll { $0 == task.task }
+  }
+
+  /// Where several dictionaries of the set write one site, which of them is left there.
+  var sharedWrites: String? { Self.describe(result.sharedWrites) }
+
+  static func describe(_ shared: [SharedWrite]) -> String? {
+    guard !shared.isEmpty else { return nil }
+    let sites = shared.map { "\($0.site) (\($0.dictionaries.joined(separator: ", ")))" }
+    return
+      "Several dictionaries of the set write the same site, each in the place of what the ones before it made; the "
+      + "last one named is what the model goes on with: " + sites.joined(separator: "; ")
+  }
+
+  /// Prints the figures, without tasks.
+  func show() throws {
     try StandardOutput.line(
       "\(Format.count(result.parts.first?.reconstruction.tokens ?? 0, "token")) in "
         + "\(Format.count(result.sequences, "sequence")), special ones left out"
@@ -37,7 +56,7 @@ struct EvaluationReport {
             + "\(Format.decimal(loss, 4)) nats a token"
         } ?? ""))
     var table = TextTable([
-      .init("dictionary"), .init("L0", .right), .init("FVU", .right), .init("without sinks", .right),
+      .init("dictionary", isName: true), .init("L0", .right), .init("FVU", .right), .init("without sinks", .right),
       .init("dead", .right), .init("delta loss", .right), .init("±", .right), .init("KL", .right),
       .init("recovered", .right), .init("mean-ablated", .right),
     ])
@@ -51,7 +70,9 @@ struct EvaluationReport {
         ] + Self.cells(item.splice))
       guard part.splices.count > 1 else { continue }
       for (site, splice) in zip(part.reconstruction.sites, part.splices) {
-        let row: [TextTable.Cell] = [.init("  \(site.site)"), "", .init(Format.percent(site.figures.fvu.value)), "", ""]
+        let row: [TextTable.Cell] = [
+          .init("  \(site.site)"), "", .init(Format.percent(site.figures.fvu.value)), "", "",
+        ]
         table.add(row + Self.cells(splice))
       }
     }
@@ -60,8 +81,6 @@ struct EvaluationReport {
       table.add(row + Self.cells(set))
     }
     try table.write()
-    for task in tasks { try task.show() }
-    if let folder { try StandardOutput.line("written to \(folder.path): report.html, evaluation.json") }
   }
 
   private static func cells(_ splice: SpliceFigures?) -> [TextTable.Cell] {

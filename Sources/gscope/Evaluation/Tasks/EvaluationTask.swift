@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dictionaries
 import Evaluation
 import Foundation
 
@@ -46,10 +47,19 @@ struct EvaluationTaskOptions: ParsableArguments {
 
   @Flag(
     help: """
-      Choose features and train letter probes just as SAEBench does, in place of our own, better conditioned ways \
+      Rank features and train letter probes with SAEBench's settings, in place of our own, better conditioned ones \
       (docs/metrics.md).
       """)
   var asPublished = false
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      For absorption, what becomes of activations before probes read them: none, unit or centred; centred when nothing \
+      is said, none with --as-published.
+      """, valueName: "what"),
+    transform: { try Choice.parse($0, "--letter-scaling") })
+  var letterScaling: LetterProbes.Scaling?
 
   @Option(help: ArgumentHelp("For absorption, words of each letter.", valueName: "n")) var words = 300
 
@@ -69,7 +79,24 @@ struct EvaluationTaskOptions: ParsableArguments {
   }
 
   func ks() throws -> [Int] { try Self.numbers(k, "--k") }
-  func prefixSizes() throws -> [Int]? { try prefixes.map { try Self.numbers($0, "--prefixes") } }
+
+  /// Numbers of first features of a dictionary, ascending.
+  /// - Throws: `CommandError.usage` for one that it is too narrow for.
+  func prefixes(of dictionary: SparseDictionary) throws -> [Int] {
+    let width = dictionary.shape.width
+    let asked = try prefixSizes() ?? [max(width / 16, 1), max(width / 4, 1)]
+    try TaskInputs.check(asked, fit: dictionary, "--prefixes")
+    return Set(asked).sorted()
+  }
+
+  private func prefixSizes() throws -> [Int]? { try prefixes.map { try Self.numbers($0, "--prefixes") } }
+
+  /// How first-letter probes are trained.
+  var letterSettings: FirstLetterSettings {
+    var settings = asPublished ? FirstLetterSettings.published : .usual
+    if let letterScaling { settings.scaling = letterScaling }
+    return settings
+  }
 
   /// - Throws: `ValidationError` for what cannot be meant.
   func check() throws {

@@ -7,20 +7,11 @@ import Sites
 struct FirstLetterReport {
   let run: TaskRun
 
-  /// With a few hundred words of each letter fifty epochs are too few steps for Adam, and at Gemma's norms most of an
-  /// activation is its mean: by default probes see centred activations, four times as often.
-  private var scaling: LetterProbes.Scaling { run.options.asPublished ? .unit : .centred }
-  private var training: MultiProbe.Options {
-    var options = FirstLetterConstants.denseProbe
-    if !run.options.asPublished { options.epochs *= 4 }
-    return options
-  }
+  var settings: FirstLetterSettings { run.options.letterSettings }
 
   func report() throws -> TaskReport {
+    guard let prompts = run.inputs.letters else { throw EvaluationError.missing(what: "words of first letters") }
     let fitting = run.dictionaries.filter { !$0.shape.isMultiLayer }
-    let tokenizer = try run.opened.tokenizer.required()
-    let words = try LetterWords(tokenizer, perLetter: run.options.words, seed: 0)
-    let prompts = try LetterPrompts(words, tokenizer: tokenizer, seed: 0)
     var (tables, json, notes): ([TaskReport.Table], [JSONValue], [String]) = ([], [], [])
     let left = run.dictionaries.count - fitting.count
     if left > 0 { notes.append("Dictionaries of several layers are not measured: \(left).") }
@@ -36,18 +27,20 @@ struct FirstLetterReport {
       let dense =
         try probes[site]
         ?? LetterProbes(
-          activations, site: site, scaling: scaling, options: training, seed: 0, check: Interruption.check)
+          activations, site: site, scaling: settings.scaling, options: settings.dense, seed: 0,
+          check: Interruption.check)
       probes[site] = dense
       let result = try FirstLetterTask.measure(
-        dictionary, activations, probes: dense, seed: 0, check: Interruption.check)
+        dictionary, activations, probes: dense, sparse: settings.sparse(words: activations.training.count), seed: 0,
+        check: Interruption.check)
       rows.append(Self.row(dictionary.name, result))
       tables.append(Self.letters(dictionary.name, result))
-      json.append(self.json(dictionary.name, result))
+      json.append(self.json(dictionary.name, result, words: activations.training.count))
     }
     let summary = TaskReport.Table(
       titles: [
         "dictionary", "letters that the model shows", "absorbed, share", "fully absorbed", "features a letter",
-        "F1 dense", "F1 of 1 feature", "of 1 channel",
+        "F1 dense", "F1 of 1 feature", "of 1 channel", "decoder rows",
       ], rows: rows)
     return TaskReport(
       task: .absorption, title: "First letters: absorption and splitting",
@@ -70,63 +63,26 @@ struct FirstLetterReport {
       Format.decimal(mean(result.probes) { $0.channels[1]?.f1 }, 3),
     ]
     guard case .measured(_, let absorption) = result else {
-      return [name, "\(counting) of 26", "not applicable", "not applicable", "-"] + scores
+      return [name, "\(counting) of 26", "not applicable", "not applicable", "-"] + scores + ["-"]
     }
     return [
       name, "\(counting) of 26", Format.estimate(absorption.fraction.mean), Format.estimate(absorption.full.mean),
       Format.estimate(absorption.splitFeatures, 2),
-    ] + scores
+    ] + scores + [
+      absorption.decoderNorms.map { "\(Format.short($0.lowerBound)) – \(Format.short($0.upperBound))" } ?? "-"
+    ]
   }
 
   private static func letters(_ name: String, _ result: FirstLetterResult) -> TaskReport.Table {
     func f1(_ scores: DetectionScores?) -> String { Format.decimal(scores?.f1, 2) }
     return TaskReport.Table(
-      titles: [name, "words", "F1 dense", "precision", "recall", "1 feature", "2", "5", "1 channel", "2", "5"],
+      titles: [name, "words", "F1 dense", "precision", "recall", "AUC", "1 feature", "2", "5", "1 channel", "2", "5"],
       rows: result.probes.map { probe in
         [
           "\(probe.letter)", "\(probe.testWords)", f1(probe.dense), Format.decimal(probe.dense.precision, 2),
-          Format.decimal(probe.dense.recall, 2),
+          Format.decimal(probe.dense.recall, 2), Format.decimal(probe.dense.area, 3),
         ] + FirstLetterConstants.sparseProbeSizes.map { f1(probe.features[$0]) }
           + FirstLetterConstants.sparseProbeSizes.map { f1(probe.channels[$0]) }
       }, isDetail: true)
-  }
-
-  private func json(_ name: String, _ result: FirstLetterResult) -> JSONValue {
-    func scores(_ scores: DetectionScores?) -> JSONValue {
-      guard let scores else { return nil }
-      return [
-        "f1": .optional(scores.f1), "precision": .optional(scores.precision), "recall": .optional(scores.recall),
-      ]
-    }
-    let probes = result.probes.map { probe -> JSONValue in
-      [
-        "letter": .string("\(probe.letter)"), "train_words": .integer(probe.trainingWords),
-        "test_words": .integer(probe.testWords), "dense": scores(probe.dense),
-        "features": .object(probe.features.sorted { $0.key < $1.key }.map { ("\($0.key)", scores($0.value)) }),
-        "channels": .object(probe.channels.sorted { $0.key < $1.key }.map { ("\($0.key)", scores($0.value)) }),
-        "split_features": .array(probe.split.features.map { .integer($0) }),
-      ]
-    }
-    func summary(_ summary: AbsorptionResult.Summary) -> JSONValue {
-      [
-        "mean": .estimate(summary.mean), "over_words": .estimate(summary.overWords),
-        "deviation": .optional(summary.deviation),
-      ]
-    }
-    var members: [(key: String, value: JSONValue)] = [
-      ("dictionary", .string(name)), ("letters_needed", .integer(FirstLetterConstants.leastLetters)), ("scaling", .string(scaling.rawValue)),
-      ("epochs", .integer(training.epochs)), ("words_per_letter", .integer(run.options.words)),
-      ("probes", .array(probes)),
-    ]
-    guard case .measured(_, let absorption) = result else {
-      return .object(members + [("applicable", false)])
-    }
-    members += [
-      ("applicable", true), ("fraction", summary(absorption.fraction)), ("full", summary(absorption.full)),
-      ("centred_fraction", summary(absorption.centredFraction)), ("centred_full", summary(absorption.centredFull)),
-      ("split_features", .estimate(absorption.splitFeatures)),
-      ("letters_without_words", .integer(absorption.lettersWithoutWords)),
-    ]
-    return .object(members)
   }
 }

@@ -1,13 +1,13 @@
 import Dictionaries
 import Evaluation
-import Foundation
 import Gemma
 import Sites
 
 /// The tasks that probe labelled texts: one pass of the model over each set serves them all.
 struct ProbeTasks {
   let run: TaskRun
-  let tasks: [EvaluationTask]
+
+  private var tasks: [EvaluationTask] { run.inputs.tasks }
 
   /// What is collected over the sets.
   private struct Found {
@@ -17,40 +17,32 @@ struct ProbeTasks {
 
   func reports() throws -> [TaskReport] {
     var found: [EvaluationTask: Found] = [:]
-    for path in run.options.probes {
-      let texts = try LabelledTexts(contentsOf: URL(filePath: path))
-      let sequences = try texts.sequences(run.opened.tokenizer.required())
-      let progress = Progress("probe sets", total: sequences.count, unit: "texts")
+    for set in run.inputs.probeSets {
+      let progress = Progress("probe sets", total: set.sequences.count, unit: "texts")
       let pooled = try PooledActivations(
-        run.opened.model, dictionaries: run.dictionaries, sequences: sequences,
+        run.opened.model, dictionaries: run.dictionaries, sequences: set.sequences,
         specialTokens: run.opened.specialTokens, check: Interruption.check
       ) { try progress.advance(by: Double($0)) }
-      if tasks.contains(.sparseProbing) { try probe(texts, pooled, &found[.sparseProbing, default: Found()]) }
-      if tasks.contains(.scr) { try remove(texts, pooled, &found[.scr, default: Found()]) }
-      if tasks.contains(.tpp) { try perturb(texts, pooled, &found[.tpp, default: Found()]) }
+      if tasks.contains(.sparseProbing) { try probe(set, pooled, &found[.sparseProbing, default: Found()]) }
+      if tasks.contains(.scr) { try remove(set.texts, pooled, &found[.scr, default: Found()]) }
+      if tasks.contains(.tpp) { try perturb(set, pooled, &found[.tpp, default: Found()]) }
     }
     return tasks.compactMap { task in found[task].map { report(task, $0) } }
   }
 
-  private func labels(_ texts: LabelledTexts) throws -> [String] {
-    let asked = run.options.label
-    for label in asked { _ = try texts.classes(of: label) }
-    return asked.isEmpty ? texts.labels : asked
-  }
-
   // MARK: k-sparse probing
 
-  private func probe(_ texts: LabelledTexts, _ pooled: PooledActivations, _ found: inout Found) throws {
+  private func probe(_ set: TaskInputs.ProbeSet, _ pooled: PooledActivations, _ found: inout Found) throws {
     var probing = SparseProbing()
     probing.ks = try run.options.ks()
     probing.pooling = run.options.pool
     probing.seeds = run.seeds
     if run.options.asPublished { probing.selection = .asPublished }
-    for label in try labels(texts) {
-      for result in try probing.measure(texts, label: label, pooled, check: Interruption.check) {
+    for label in set.labels {
+      for result in try probing.measure(set.texts, label: label, pooled, check: Interruption.check) {
         for mean in result.means {
           found.rows.append([
-            "\(result.dictionary)\(site(result.site, result.dictionary))", "\(texts.name): \(label)", "\(mean.k)",
+            "\(result.dictionary)\(site(result.site, result.dictionary))", "\(set.texts.name): \(label)", "\(mean.k)",
             Format.estimate(mean.features.accuracy), Format.estimate(mean.channels.accuracy),
             Format.estimate(result.dense.accuracy), Format.estimate(mean.features.auc),
           ])
@@ -89,6 +81,7 @@ struct ProbeTasks {
           [
             "name": .string($0.name), "train_texts": .integer($0.trainTexts), "test_texts": .integer($0.testTexts),
             "features": sparse($0.features), "channels": sparse($0.channels), "dense": figures($0.dense),
+            "dense_c": .array($0.denseC.map { .double($0) }),
           ]
         }),
     ]
@@ -147,21 +140,20 @@ struct ProbeTasks {
     ]
   }
 
-  private func perturb(_ texts: LabelledTexts, _ pooled: PooledActivations, _ found: inout Found) throws {
+  private func perturb(_ set: TaskInputs.ProbeSet, _ pooled: PooledActivations, _ found: inout Found) throws {
     var perturbation = TargetedPerturbation()
     perturbation.pooling = run.options.pool
     perturbation.seeds = run.seeds
     // A label of two classes has nothing that could be harmed besides.
-    let all = try labels(texts)
-    let labels = try run.options.label.isEmpty ? all.filter { try texts.classes(of: $0).count > 2 } : all
-    for label in labels {
+    for label in try TaskInputs.manyClassed(set) {
       for (index, dictionary) in run.dictionaries.enumerated() {
         for write in dictionary.shape.writes.indices {
           let result = try perturbation.measure(
-            texts, label: label, pooled, dictionary: index, write: write, check: Interruption.check)
+            set.texts, label: label, pooled, dictionary: index, write: write, check: Interruption.check)
           for (point, channels) in zip(result.features, result.channels) {
             found.rows.append([
-              "\(dictionary.name)\(site(result.site, dictionary.name))", "\(texts.name): \(label)", "\(point.count)",
+              "\(dictionary.name)\(site(result.site, dictionary.name))", "\(set.texts.name): \(label)",
+              "\(point.count)",
               Format.estimate(point.mean.score), Format.estimate(point.mean.intended),
               Format.estimate(point.mean.unintended), Format.estimate(channels.mean.score),
               Format.estimate(result.projection.mean.score),
@@ -177,14 +169,19 @@ struct ProbeTasks {
     func loss(_ loss: TargetedPerturbationResult.Loss) -> JSONValue {
       ["score": .estimate(loss.score), "intended": .estimate(loss.intended), "unintended": .estimate(loss.unintended)]
     }
-    func point(_ point: TargetedPerturbationResult.Point) -> JSONValue {
-      ["n": .integer(point.count), "mean": loss(point.mean), "classes": .array(point.classes.map(loss))]
+    func point(_ point: TargetedPerturbationResult.Point) -> [(key: String, value: JSONValue)] {
+      [("n", .integer(point.count)), ("mean", loss(point.mean)), ("classes", .array(point.classes.map(loss)))]
+    }
+    let features = zip(result.features, result.removed).map { features, removed -> JSONValue in
+      let byClass = removed.map { JSONValue.array($0.map { .integer($0) }) }
+      return .object(point(features) + [("removed", .array(byClass))])
     }
     return [
       "set": .string(result.set), "label": .string(result.label), "dictionary": .string(result.dictionary),
       "site": .string("\(result.site)"), "classes": .array(result.classes.map { .string($0) }),
-      "clean_accuracy": .array(result.clean.map { .estimate($0) }), "features": .array(result.features.map(point)),
-      "channels": .array(result.channels.map(point)), "projection": point(result.projection),
+      "clean_accuracy": .array(result.clean.map { .estimate($0) }), "features": .array(features),
+      "channels": .array(result.channels.map { .object(point($0)) }),
+      "projection": .object(point(result.projection)),
     ]
   }
 
@@ -221,7 +218,8 @@ struct ProbeTasks {
         )
       }
     return TaskReport(
-      task: task, title: title, notes: notes, tables: [.init(titles: titles, rows: found.rows)], json: .array(found.json))
+      task: task, title: title, notes: notes, tables: [.init(titles: titles, rows: found.rows)],
+      json: .array(found.json))
   }
 
   /// The site, for a dictionary of several.

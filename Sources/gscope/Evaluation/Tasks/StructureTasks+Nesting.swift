@@ -32,7 +32,7 @@ extension StructureTasks {
 
   /// Of every dictionary, in two passes of the model: the features that write most must be known first.
   private func nestings() throws -> [NestingMeasurement] {
-    let prefixes = try dictionaries.map(prefixes)
+    let prefixes = try dictionaries.map(run.options.prefixes)
     var energies = try dictionaries.map(FeatureEnergy.init)
     try run.eachSequence(of: Array(dictionaries.indices), "energies") { codes, _, counted in
       for i in codes.indices { try energies[i].add(codes[i], rows: counted) }

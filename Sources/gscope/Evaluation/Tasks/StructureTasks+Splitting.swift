@@ -39,7 +39,7 @@ extension StructureTasks {
       }
     }
     for (index, dictionary) in dictionaries.enumerated() {
-      for prefix in try prefixes(of: dictionary) where prefix < dictionary.shape.width {
+      for prefix in try run.options.prefixes(of: dictionary) where prefix < dictionary.shape.width {
         for read in dictionary.shape.reads.indices {
           let splitting = try Splitting(
             prefix: prefix, of: dictionary, read: read, density: run.densities[index], check: Interruption.check)

@@ -20,15 +20,6 @@ struct StructureTasks {
     }
   }
 
-  func prefixes(of dictionary: SparseDictionary) throws -> [Int] {
-    let width = dictionary.shape.width
-    let asked = try run.options.prefixSizes() ?? [max(width / 16, 1), max(width / 4, 1)]
-    if let outside = asked.first(where: { $0 > width }) {
-      throw CommandError.usage("--prefixes: \(dictionary.name) has \(width) features, fewer than \(outside)")
-    }
-    return Set(asked).sorted()
-  }
-
   /// Which read, where there are several.
   func place(_ dictionary: SparseDictionary, _ read: Int) -> String {
     dictionary.shape.isMultiLayer ? " at \(dictionary.shape.reads[read])" : ""

@@ -8,20 +8,21 @@ struct TaskRun {
   let opened: OpenedModel
   let dictionaries: [SparseDictionary]
   let options: EvaluationTaskOptions
+  let inputs: TaskInputs
   /// Texts to measure on, and how often features fired on them.
   let sequences: [[Int32]]
   let densities: [FeatureDensity]
 
-  func run() throws -> [TaskReport] {
-    let tasks = try options.tasks()
-    var reports: [TaskReport] = []
-    if tasks.contains(where: \.readsProbeSets) { reports += try ProbeTasks(run: self, tasks: tasks).reports() }
-    if tasks.contains(.absorption) { reports.append(try FirstLetterReport(run: self).report()) }
+  /// Runs them in turn.
+  /// - Parameter found: gets what each found as soon as it has ended, so that no later one can take it along.
+  func run(_ found: (TaskReport) throws -> Void) throws {
+    let tasks = inputs.tasks
+    if tasks.contains(where: \.readsProbeSets) { try ProbeTasks(run: self).reports().forEach(found) }
+    if tasks.contains(.absorption) { try found(FirstLetterReport(run: self).report()) }
     let structure = StructureTasks(run: self)
-    if tasks.contains(.nesting) { reports.append(try structure.nesting()) }
-    if tasks.contains(.splitting) { reports.append(try structure.splitting()) }
-    if tasks.contains(.consistency) { reports.append(try structure.consistency()) }
-    return reports
+    if tasks.contains(.nesting) { try found(structure.nesting()) }
+    if tasks.contains(.splitting) { try found(structure.splitting()) }
+    if tasks.contains(.consistency) { try found(structure.consistency()) }
   }
 
   /// Seeds of the draws.
