@@ -39,14 +39,15 @@ struct FirstLetterReport {
     }
     let summary = TaskReport.Table(
       titles: [
-        "dictionary", "letters that the model shows", "absorbed, share", "fully absorbed", "features a letter",
+        "dictionary", "letters shown", "absorbed, share", "fully absorbed", "features a letter",
         "F1 dense", "F1 of 1 feature", "of 1 channel", "decoder rows",
       ], rows: rows)
     return TaskReport(
       task: .absorption, title: "First letters: absorption and splitting",
       notes: notes + [
         "Absorption can be asked for where a dense probe finds \(FirstLetterConstants.leastLetters) letters or more with "
-          + "an F1 above \(FirstLetterConstants.leastF1); elsewhere it is not applicable, and the probes' scores are what there is."
+          + "an F1 above \(FirstLetterConstants.leastF1): these are shown. Elsewhere it is not "
+          + "applicable, and the probes' scores are what there is."
       ], tables: [summary] + tables, json: .array(json))
   }
 
@@ -63,7 +64,7 @@ struct FirstLetterReport {
       Format.decimal(mean(result.probes) { $0.channels[1]?.f1 }, 3),
     ]
     guard case .measured(_, let absorption) = result else {
-      return [name, "\(counting) of 26", "not applicable", "not applicable", "-"] + scores + ["-"]
+      return [name, "\(counting) of 26", "-", "-", "-"] + scores + ["-"]
     }
     return [
       name, "\(counting) of 26", Format.estimate(absorption.fraction.mean), Format.estimate(absorption.full.mean),
