@@ -16,7 +16,7 @@ demo: build ## Fetch Gemma 3 270M and look inside it
 	@scripts/fetch-model.sh
 	@scripts/demo.sh
 
-suite: build ## Train the suite of dictionaries for Gemma 3 270M (hours)
+suite: build ## Train the suite for Gemma 3 270M anew, into .cache/suite-270m (hours)
 	@scripts/suite.sh
 
 suite-atlas: build ## Make the atlas that comes with the suite anew (about 15 minutes)
