@@ -1,7 +1,7 @@
 # Everything builds in release mode into one folder, which tests, demo and benchmarks share.
 SWIFT_FLAGS := -c release
 
-.PHONY: help setup build demo suite suite-atlas test neon bench fuzz format clean
+.PHONY: help setup build demo suite suite-atlas test neon bench conversions fuzz format clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ neon: setup ## Compare the NEON kernels with scalar code under qemu
 
 bench: setup ## Measure gscope beside transformers, llama.cpp and OpenBLAS
 	@scripts/bench.sh
+
+conversions: build ## Load what gscope converts in SAELens and sparsify
+	@scripts/conversions.sh
 
 fuzz: setup ## Fuzz the file readers (SECONDS_EACH=60)
 	@scripts/fuzz.sh

@@ -1,13 +1,16 @@
 """Loads dictionaries that `gscope convert` wrote in the tool they were written for, and compares reconstructions.
 
+    make conversions                    # the peers that live in .venv: gemma-scope-2, sae-lens, sparsify, compact
     python Tools/check_conversions.py --gscope .build/release/gscope --peers sae-lens,sparsify
     python-of-circuit-tracer Tools/check_conversions.py --gscope .build/release/gscope --peers circuit-tracer
 
 Random dictionaries of realistic sizes are written in Gemma Scope 2's layout, converted by gscope, and run by the peer
-on random activations; or, with --dictionary D (repeatable), given ones. The reference is Gemma Scope 2's formula in NumPy,
-fp64, on the original weights; that gscope agrees with that formula is what its own tests show. Each row of the Markdown
-table says how far the peer's reconstruction is off: the largest difference over the largest magnitude. For sparsify,
-which knows no thresholds, the reference is its own formula (the k strongest of relu(z)) on the original weights.
+on random activations; or, with --dictionary D (repeatable), given ones, after gscope has converted them to that layout.
+The reference is Gemma Scope 2's formula in NumPy, fp64, on the original weights; that gscope agrees with that formula is
+what its own tests show. Each row of the Markdown table says how far the peer's reconstruction is off: the largest
+difference over the largest magnitude. For sparsify, which knows no thresholds, the reference is its own formula (the k
+strongest of relu(z)) on the original weights. What is converted to Gemma Scope 2's own layout is run by SAELens' loader
+of the published repositories, without a network.
 
 Exit status 1 when a difference exceeds --tolerance.
 """
@@ -19,9 +22,11 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from unittest import mock
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.numpy import load, load_file, save_file
 
 
@@ -95,6 +100,10 @@ class Original:
         cut = np.sort(z, axis=1)[:, -k][:, None]
         return self.write([z * (z >= cut)], x, 0)[None]
 
+    def firings(self, x):
+        """Active features a token, over all layers."""
+        return sum((self.pre(x, i) > layer["threshold"]).sum(1).mean() for i, layer in enumerate(self.layers))
+
     def near(self, x):
         """Tokens where a pre-activation is within fp32 rounding of its threshold: left out."""
         distance = [np.abs(self.pre(x, i) - l["threshold"]).min(axis=1) for i, l in enumerate(self.layers)]
@@ -112,6 +121,44 @@ def saelens(folder, original, x):
         inputs = inputs.reshape(1, inputs.shape[0], -1, 256)
     with torch.no_grad():
         return sae(inputs).reshape(x.shape[1], -1).numpy()[None], f"{sae.cfg.architecture()}, {metadata.hook_name}"
+
+
+def gemma_scope_2(folder, original, x):
+    """`SAE.from_pretrained` of a published release; what its loader asks of the hub is answered from the folder."""
+    from sae_lens import SAE
+    from sae_lens.loading import pretrained_sae_loaders as loaders
+
+    inputs = original.configuration["hf_hook_point_in"]
+    outputs = original.configuration["hf_hook_point_out"]
+    releases = {
+        "output": "res", "self_attn.o_proj.input": "att", "post_feedforward_layernorm.output": "mlp",
+        "pre_feedforward_layernorm.output": "transcoders",
+    }  # fmt: skip
+    layer, place = inputs.removeprefix("model.layers.").split(".", 1)
+    release = f"gemma-scope-2-270m-pt-{releases[place]}-all"
+    # The width in the name is not looked at: sizes come from the file.
+    name = f"layer_{layer}_width_16k_l0_small{'_affine' if original.affine else ''}"
+    asked = set()
+
+    def download(repo_id, filename, **_):
+        asked.add(pathlib.Path(filename).name)
+        return str(folder / pathlib.Path(filename).name)
+
+    def shapes(repo_id, filename):
+        with safe_open(folder / pathlib.Path(filename).name, "np") as file:
+            return {key: file.get_slice(key).get_shape() for key in file.keys()}
+
+    with mock.patch.multiple(loaders, hf_hub_download=download, get_safetensors_tensor_shapes=shapes):
+        sae = SAE.from_pretrained(release, name, device="cpu")
+    # Everything came from the folder, and from nothing else that this machine may have cached.
+    assert asked == {"config.json", "params.safetensors"}, asked
+    metadata = sae.cfg.metadata
+    assert metadata.hf_hook_name == inputs, metadata.hf_hook_name
+    if original.kind == "transcoder":
+        assert metadata.hf_hook_name_out == outputs, metadata.hf_hook_name_out
+    with torch.no_grad():
+        found = sae(torch.tensor(x[0], dtype=torch.float32)).numpy()
+    return found[None], f"{sae.cfg.architecture()}, {metadata.hook_name}"
 
 
 def sparsify(folder, original, x):
@@ -161,6 +208,7 @@ def no_peer(folder, original, x):
 
 
 PEERS = {
+    "gemma-scope-2": ("gemma-scope-2", gemma_scope_2, ("sae", "transcoder")),
     "sae-lens": ("saelens", saelens, ("sae", "transcoder")),
     "sparsify": ("sparsify", sparsify, ("sae", "transcoder")),
     "circuit-tracer": ("circuit-tracer", circuit_tracer, ("transcoder", "clt")),
@@ -178,6 +226,16 @@ RANDOM = [
 ]
 
 
+def in_gemma_scope_2(gscope, source, scratch):
+    """The dictionary as it is where that is the layout, else (as in the shipped suite) what gscope makes of it."""
+    if any(source.glob("params*.safetensors")):
+        return source
+    output = scratch / f"{source.resolve().parent.name}-{source.name}"
+    command = [gscope, "convert", str(source), "--to", "gemma-scope-2", "--output", str(output)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return output
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--gscope", required=True)
@@ -188,11 +246,11 @@ def main():
     parser.add_argument("--tolerance", type=float, default=1e-5)
     options = parser.parse_args()
     worst = 0.0
-    print("| peer | dictionary | loaded as | largest difference | FVU of the peer against the reference |")
+    print("| layout and peer | dictionary | loaded as | largest difference | FVU of the peer against the reference |")
     print("|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
-        sources = list(options.dictionary)
+        sources = [in_gemma_scope_2(options.gscope, given, scratch) for given in options.dictionary]
         if not sources:
             for i, (kind, d, features, layers, affine, site) in enumerate(RANDOM):
                 place = scratch / f"{kind}-{d}-{features}{'-affine' if affine else ''}-{i}"
@@ -212,6 +270,9 @@ def main():
                 subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
                 rng = np.random.default_rng(number)
                 x = rng.standard_normal((len(original.layers), options.tokens, original.d)).astype(np.float32)
+                # A dictionary of larger activations would have nothing to reconstruct, and any reading of it would agree.
+                while original.firings(x) < 1 and np.abs(x).max() < 1e6:
+                    x *= 4
                 x = x[:, ~original.near(x.astype(np.float64))].astype(np.float64)
                 expected = original.strongest(x, options.top_k) if peer == "sparsify" else original.reconstruct(x)
                 found, loaded = load(output, original, x)
