@@ -3,7 +3,8 @@
     python Tools/bench.py --gguf model.gguf --hf folder-fp32 [--hf-bf16 folder] [--threads N] [--rounds 3] [--only WORD]
 
 For every comparison gscope and the peers take turns, `--rounds` times; the median of the rounds counts, so that a slow
-spell of a shared machine hits all of them. Peers are measured by bench_peers.py, gscope by the gscope-bench executable.
+spell of a shared machine hits all of them. Peers are measured by bench_peers.py, gscope by the gscope-bench executable;
+training a suite by `gscope suite build` itself (bench_suite.py), where the reference corpus is.
 
 Shares of what the machine can do:
 - prefill as GFLOP/s against OpenBLAS's sgemm: two operations for each weight in the blocks and row, four times the head
@@ -22,6 +23,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import bench_suite
 from corpus import speeches
 
 
@@ -84,6 +86,13 @@ def comparisons(options, text: Path) -> list[Comparison]:
         Comparison("train step BatchTopK, 16k, batch 4,096, L0 60", "s", ["train", "--batch-top-k"],
                    "seconds_per_step", training_peers("BatchTopK"), lower_is_better=True),
     ]  # fmt: skip
+    if (options.corpus / "train.jsonl.gz").exists():
+        suite = ["suite", str(options.suite_tokens)]
+        rows += [
+            Comparison("train a suite of 25, the model's pass", "tok/s", suite, "tokens_per_second", []),
+            Comparison("train a suite of 25, time that its steps add", "of the pass", suite, "added_share", [],
+                       lower_is_better=True, limit=0.6),
+        ]  # fmt: skip
     if options.hf_bf16:
         bf16 = ["--model", str(options.hf_bf16)]
         rows += [
@@ -115,6 +124,10 @@ def first_token(source: str, model: list[str], peers: list) -> list[Comparison]:
 
 
 def gscope(options, command: list[str]) -> dict:
+    if command[0] == "suite":
+        recipe = Path(__file__).parents[1] / "recipes/suite-270m.json"
+        tokens = int(command[1])
+        return bench_suite.measure(options.gscope, options.gguf, options.corpus, recipe, tokens, options.threads)
     run = [str(options.bench), *command, "--threads", str(options.threads), "--repeats", "3"]
     return json.loads(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
 
@@ -138,7 +151,7 @@ def measure(options, rows: list[Comparison]) -> None:
         for row in rows:
             key = " ".join(row.command)
             if key not in ours:
-                print(f"round {round_number + 1}: gscope-bench {key}", file=sys.stderr)
+                print(f"round {round_number + 1}: gscope {key}", file=sys.stderr)
                 ours[key] = gscope(options, row.command)
             row.ours.append(ours[key][row.key])
             row.memory.append(ours[key]["peak_bytes"] / 1e6)
@@ -205,6 +218,9 @@ def main() -> None:
     parser.add_argument("--hf", type=Path, required=True, help="the same weights as an fp32 folder (export_hf.py)")
     parser.add_argument("--hf-bf16", type=Path, help="the same as a bf16 folder, for gscope")
     parser.add_argument("--bench", type=Path, default=Path(".build/release/gscope-bench"))
+    parser.add_argument("--gscope", type=Path, default=Path(".build/release/gscope"))
+    parser.add_argument("--corpus", type=Path, default=Path(".cache/corpus"), help="what scripts/corpus.sh made")
+    parser.add_argument("--suite-tokens", type=int, default=32768, help="activations that each of a suite's trains on")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", help="rows whose label holds this")

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Measures gscope and its peers side by side (Tools/bench.py says how) and prints the table of docs/benchmarks.md.
 # The first run installs the peers into .venv (llama.cpp is compiled, about ten minutes) and exports the model to
-# Hugging Face folders for transformers (two minutes, 1.7 GB in .cache).
+# Hugging Face folders for transformers (two minutes, 1.7 GB in .cache); the suite trains on the reference corpus
+# (scripts/corpus.sh).
 source "$(dirname "$0")/common.sh"
 
 need_packages libopenblas0-pthread g++ cmake
@@ -16,5 +17,7 @@ if [ ! -e .cache/hf-fp32/config.json ] || [ ! -e .cache/hf-bf16/config.json ]; t
   step "Exporting the model for transformers"
   .venv/bin/python Tools/export_hf.py "$gguf" --fp32 .cache/hf-fp32 --bf16 .cache/hf-bf16
 fi
+[ -f .cache/corpus/train.jsonl.gz ] || scripts/corpus.sh
 swift build -c release --product gscope-bench
+swift build -c release --product gscope
 .venv/bin/python Tools/bench.py --gguf "$gguf" --hf .cache/hf-fp32 --hf-bf16 .cache/hf-bf16 "$@"
