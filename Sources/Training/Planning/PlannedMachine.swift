@@ -3,7 +3,7 @@ public struct PlannedMachine: Equatable, Sendable {
   public var name: String
   public var isGPU: Bool
   public var ranks: Int
-  /// Peak operations a second of one rank in fp32 (GPUs: TF32), dense.
+  /// Peak operations a second of one rank in fp32 (GPUs: TF32), dense; where it was measured, what large products reach.
   public var peak: Double
   /// Bytes of memory that one rank has.
   public var memory: Double
@@ -11,9 +11,14 @@ public struct PlannedMachine: Equatable, Sendable {
   public var bandwidth: Double
   /// Bytes a second that one rank sends to others.
   public var link: Double
+  /// Rates that were measured on the machine; the others are from data sheets or taken for granted.
+  public var measured: Set<Rate>
+
+  public enum Rate: String, CaseIterable, Sendable { case peak, bandwidth }
 
   public init(
-    name: String, isGPU: Bool, ranks: Int, peak: Double, memory: Double, bandwidth: Double, link: Double
+    name: String, isGPU: Bool, ranks: Int, peak: Double, memory: Double, bandwidth: Double, link: Double,
+    measured: Set<Rate> = []
   ) {
     self.name = name
     self.isGPU = isGPU
@@ -22,7 +27,11 @@ public struct PlannedMachine: Equatable, Sendable {
     self.memory = memory
     self.bandwidth = bandwidth
     self.link = link
+    self.measured = measured
   }
+
+  /// Share of `peak` that large products reach.
+  public var productShare: Double { measured.contains(.peak) ? 1 : PlanAssumptions.productShare(isGPU: isGPU) }
 
   /// Peak of the model's own pass: GPUs run it in bf16, at twice their TF32 rate.
   public var modelPeak: Double { isGPU ? 2 * peak : peak }

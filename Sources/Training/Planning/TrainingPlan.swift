@@ -84,7 +84,7 @@ public struct TrainingPlan: Sendable {
 
   public var hours: Hours {
     let ranks = Double(machine.ranks)
-    let share = PlanAssumptions.productShare(isGPU: machine.isGPU)
+    let share = machine.productShare
     var hours = Hours()
     hours.model = modelFlops / (share * machine.modelPeak * ranks) / 3600
     hours.encoder = encoderFlops / (share * machine.peak * ranks) / 3600

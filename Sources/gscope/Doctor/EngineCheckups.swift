@@ -17,19 +17,10 @@ enum EngineCheckups {
     }
   }
 
-  /// Numbers that look random and are the same everywhere.
-  private static func numbers(_ count: Int, seed: UInt32) -> [Float] {
-    var state = seed
-    return (0..<count).map { _ in
-      state = state &* 1_664_525 &+ 1_013_904_223
-      return Float(state >> 8) / Float(1 << 23) - 1
-    }
-  }
-
   /// A matrix product against the sums written out, then its rate at a larger size.
   private static func multiplication(_ backend: NativeBackend) throws -> Checkup {
     let (n, k, m) = (37, 131, 67)
-    let (x, w) = (numbers(n * k, seed: 1), numbers(m * k, seed: 2))
+    let (x, w) = (EngineRates.numbers(n * k, seed: 1), EngineRates.numbers(m * k, seed: 2))
     let product = try backend.linear(Tensor(x, shape: [n, k]), Tensor(w, shape: [m, k])).read()
     var largest = 0.0
     for i in 0..<n {
@@ -44,31 +35,12 @@ enum EngineCheckups {
         "self test", .failed, "a matrix product is wrong by \(largest) with \(backend.name)",
         advice: "set GSCOPE_ISA=scalar")
     }
-    let size = 1024
-    let square = try Tensor(numbers(size * size, seed: 3), shape: [size, size])
-    let seconds = try best(of: 3) { _ = try backend.linear(square, square) }
-    let rate = 2 * Double(size * size * size) / seconds / 1e9
+    let rate = try EngineRates(backend).products() / 1e9
     return Checkup("self test", .ok, "\(backend.name): matrix products are right, \(Format.short(rate)) GFLOP/s")
   }
 
-  /// A matrix–vector product reads every weight once: the rate that decoding can reach.
   private static func bandwidth(_ backend: NativeBackend) throws -> Checkup {
-    let (rows, width) = (8192, 4096)
-    let weight = try Tensor([Float](repeating: 0.5, count: rows * width), shape: [rows, width])
-    let x = try Tensor(numbers(width, seed: 4), shape: [1, width])
-    let seconds = try best(of: 3) { _ = try backend.linear(x, weight) }
-    let rate = Double(weight.byteCount) / seconds / 1e9
+    let rate = try EngineRates(backend).bandwidth() / 1e9
     return Checkup("bandwidth", .ok, "a matrix-vector product reads \(Format.short(rate)) GB/s")
-  }
-
-  private static func best(of count: Int, _ body: () throws -> Void) throws -> Double {
-    var best = Double.infinity
-    for _ in 0..<count {
-      try Interruption.check()
-      let start = ContinuousClock.now
-      try body()
-      best = min(best, (ContinuousClock.now - start) / .seconds(1))
-    }
-    return best
   }
 }

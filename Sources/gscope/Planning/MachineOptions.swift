@@ -7,7 +7,7 @@ import Training
 struct MachineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "this, laptop, cpu-cluster (16 nodes of 64 cores), h100 or 8xh100; the options below change it.",
+      "this, whose rates are measured, laptop, cpu-cluster (16 nodes of 64 cores), h100 or 8xh100; options change it.",
       valueName: "name"))
   var machine = "this"
   @Option(help: ArgumentHelp("CPU nodes, each a rank.", valueName: "n")) var nodes: Int?
@@ -37,16 +37,18 @@ struct MachineOptions: ParsableArguments {
     }
   }
 
+  /// - Throws: what starting the engine throws, where the machine's own rates have to be measured.
   func planned() throws -> PlannedMachine {
-    var planned = PlannedMachine.known.first { $0.name == machine } ?? thisMachine
-    if gpus != nil || tflops != nil, !planned.isGPU { planned = .h100 }
+    let isGPU = gpus != nil || tflops != nil
+    var planned = try PlannedMachine.known.first { $0.name == machine } ?? (isGPU ? .h100 : thisMachine)
+    if isGPU, !planned.isGPU { planned = .h100 }
     if nodes != nil || cores != nil || gflops != nil, planned.isGPU { planned = .laptop }
     let before = planned
     if let count = nodes ?? gpus { planned.ranks = count }
     if let tflops { planned.peak = tflops * 1e12 }
     if cores != nil || gflops != nil {
-      let now = machine == "this" ? Double(ProcessorCount.available) : planned.peak / Self.usualCore
-      planned.peak = (cores.map(Double.init) ?? now) * (gflops.map { $0 * 1e9 } ?? Self.usualCore)
+      let now = machine == "this" ? Double(try Self.threads) : planned.peak / Self.usualCore
+      planned.peak = (cores.map(Double.init) ?? now) * (gflops.map { $0 * 1e9 } ?? planned.peak / now)
     }
     if let memory { planned.memory = memory * 1e9 }
     if let bandwidth { planned.bandwidth = bandwidth * 1e9 }
@@ -58,9 +60,23 @@ struct MachineOptions: ParsableArguments {
   /// GF/s of a core with AVX2 at 2 GHz.
   private static let usualCore = 64e9
 
+  /// As many as training would use here.
+  private static var threads: Int { get throws { try EngineSettings().threads ?? ProcessorCount.available } }
+
+  /// The machine that this runs on. Rates that no option gives are measured: cores differ by more than a factor of two.
   private var thisMachine: PlannedMachine {
-    PlannedMachine(
-      name: "this", isGPU: false, ranks: 1, peak: Double(ProcessorCount.available) * Self.usualCore,
-      memory: Double(ProcessInfo.processInfo.physicalMemory), bandwidth: 20e9, link: 1e9)
+    get throws {
+      // The two rates are those of no machine in particular; an option or a measurement takes the place of each.
+      var here = PlannedMachine(
+        name: "this", isGPU: false, ranks: 1, peak: Double(try Self.threads) * Self.usualCore,
+        memory: Double(ProcessInfo.processInfo.physicalMemory), bandwidth: 20e9, link: 1e9)
+      if gflops == nil { here.measured.insert(.peak) }
+      if bandwidth == nil { here.measured.insert(.bandwidth) }
+      guard !here.measured.isEmpty else { return here }
+      let rates = EngineRates(try EngineSettings().makeBackend())
+      if gflops == nil { here.peak = try rates.products() }
+      if bandwidth == nil { here.bandwidth = try rates.bandwidth() }
+      return here
+    }
   }
 }

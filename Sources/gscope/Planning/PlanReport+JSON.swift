@@ -72,10 +72,12 @@ extension PlanReport {
   }
 
   static func json(_ machine: PlannedMachine) -> JSONValue {
-    [
+    let measured = PlannedMachine.Rate.allCases.filter(machine.measured.contains)
+    return [
       "name": .string(machine.name), "kind": .string(machine.isGPU ? "gpu" : "cpu"), "ranks": .integer(machine.ranks),
       "flops": .double(machine.peak), "memory": .double(machine.memory), "bandwidth": .double(machine.bandwidth),
-      "link": .double(machine.link),
+      "link": .double(machine.link), "product_share": .double(machine.productShare),
+      "measured": .array(measured.map { .string($0 == .peak ? "flops" : "bandwidth") }),
     ]
   }
 }

@@ -34,8 +34,10 @@ struct PlanReport {
     let peak =
       machine.isGPU
       ? "\(Format.short(machine.peak / 1e12)) TF/s TF32" : "\(Format.short(machine.peak / 1e9)) GF/s fp32"
-    return "\(machine.name): \(Format.count(machine.ranks, machine.isGPU ? "GPU" : "node")), each \(peak), "
-      + "\(Format.bytes(Int(machine.memory))) at \(Format.bytes(Int(machine.bandwidth)))/s"
+    func origin(_ rate: PlannedMachine.Rate) -> String { machine.measured.contains(rate) ? " (measured)" : "" }
+    return "\(machine.name): \(Format.count(machine.ranks, machine.isGPU ? "GPU" : "node")), each \(peak)"
+      + "\(origin(.peak)), \(Format.bytes(Int(machine.memory))) at \(Format.bytes(Int(machine.bandwidth)))/s"
+      + origin(.bandwidth)
   }
 
   private func dictionaries() -> TextTable {

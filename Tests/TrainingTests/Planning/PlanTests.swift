@@ -143,6 +143,14 @@ import Training
     #expect(plan.tokens == tokens)
     #expect(plan.storedBytesPerToken(bytes: 4, perToken: 0) == 2560)
     #expect(plan.storedBytesPerToken(bytes: 1, perToken: 4) == 644)
+
+    // A measured rate is what products reach, and no share is taken of it again.
+    var measured = machine
+    measured.measured = [.peak]
+    let again = TrainingPlan(model: model, machine: measured, dictionaries: plan.dictionaries).hours
+    expect(again.model, tokens * 127_675_392 / (1e12 * 2), "model, measured")
+    expect(again.encoder, tokens * 2 * 640 * 16_384 / (1e12 * 2), "encoder, measured")
+    expect(again.pairs, hours.pairs * 3600, "pairs, measured")
   }
 
   @Test func dictionariesTooLargeForOneRankAreDealtOut() throws {
