@@ -14,7 +14,7 @@ struct PlanCommand: ParsableCommand {
       Example: gscope plan --model 4b --kind transcoder --affine --layers all --width 16k --machine 8xh100
                gscope plan --published --machine 8xh100
 
-      Nothing is run. Formulas and what they take for granted: docs/scale.md.
+      Nothing is trained; the rates of this machine are measured. Formulas and what they take for granted: docs/scale.md.
       """)
 
   @Option(
