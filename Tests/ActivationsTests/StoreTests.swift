@@ -59,6 +59,19 @@ import Testing
       window: WindowOptions(rows: 90, seed: 5))
   }
 
+  /// Stores of the same rows have one digest wherever they lie; another type, length or shard size is another store.
+  @Test func theDigestTellsStoresApart() throws {
+    func digest(_ name: String, _ settings: StoreSettings) throws -> String {
+      try ActivationStore(contentsOf: harvest(name, settings)).digest
+    }
+    let digests = [
+      try digest("a", settings()), try digest("b", settings(.bf16)), try digest("c", settings(limit: 400)),
+      try digest("d", settings(rows: 100)),
+    ]
+    #expect(Set(digests).count == 4 && digests[0].count == 64)
+    #expect(try digest("e", settings()) == digests[0])
+  }
+
   @Test func theStoreGivesTheModelsStream() throws {
     let settings = try settings()
     let store = try ActivationStore(contentsOf: harvest("a", settings))

@@ -88,6 +88,17 @@ public final class ActivationStore {
   public var sites: [Site] { settings.sites.map(\.site) }
   public var widths: [Int] { settings.sites.map(\.width) }
 
+  /// SHA-256 of what the manifests say: all settings, and each shard's rows and checksum. Stores of one digest hold the
+  /// same rows, wherever they lie.
+  /// - Throws: what encoding the settings throws.
+  public var digest: String {
+    get throws {
+      var hash = SHA256()
+      for part in parts { hash.add("\(try part.settings.digest) \(part.range.count) \(part.checksum)\n".utf8) }
+      return hash.hex
+    }
+  }
+
   /// Rows `range` of `sites`, of all sites when nil.
   /// - Throws: `ActivationError.store` naming a damaged file, `.option` for a range or site that the store lacks.
   public func rows(_ range: Range<Int>, sites wanted: [Site]? = nil) throws -> Rows {
