@@ -46,6 +46,9 @@ struct CheckpointManifest: Codable, Equatable {
 
   /// Names of all it consists of.
   var files: Set<String> { Set(entries.flatMap(\.slices.files).map(\.name)) }
+
+  /// Whether all dictionaries did as well as ever when it was written.
+  var isHealthy: Bool { entries.allSatisfy { $0.watch?.isHealthy ?? true } }
 }
 
 /// The part of a recipe that must not change while a run is under way. Learning rates and loss coefficients may: that is
@@ -84,7 +87,7 @@ struct RecipeLayout: Codable, Equatable {
   }
 }
 
-/// The folder `checkpoint` of a run.
+/// The folder `checkpoint` of a run: the last checkpoint, and one before that is known to be good.
 struct CheckpointFolder {
   let url: URL
 
@@ -93,11 +96,11 @@ struct CheckpointFolder {
   var manifestURL: URL { url.appending(path: "manifest.json") }
   var exists: Bool { FileManager.default.fileExists(atPath: manifestURL.path) }
 
-  /// Writes a checkpoint beside the last one, then removes that. All ranks call it.
+  /// Writes a checkpoint beside those there, then removes what is not needed any more. All ranks call it.
   /// - Parameters:
   ///   - states: what this rank writes for each entry of the manifest, whose slices are not looked at.
   ///   - manifest: the root's counts.
-  /// - Throws: `CheckpointError.unwritable`, `CollectivesError`, leaving the last checkpoint as it was.
+  /// - Throws: `CheckpointError.unwritable`, `CollectivesError`, leaving a last checkpoint as it was.
   func write(_ manifest: CheckpointManifest, states: [[String: Tensor]], communicator: any Communicator) throws {
     let isRoot = communicator.isRoot
     let tag = try communicator.fromRoot {
@@ -108,23 +111,29 @@ struct CheckpointFolder {
       }
       return String(UInt64.random(in: .min ... .max), radix: 16)
     }
-    let kept = isRoot && exists ? (try? read().files) ?? [] : []
+    let kept = isRoot && exists ? namedFiles : []
     var manifest = manifest
     do {
       for (index, tensors) in states.enumerated() {
         manifest.entries[index].slices = try RankSlices(
           writing: tensors, stem: "state-\(index)-\(tag)", in: url, communicator: communicator)
       }
-      try communicator.together { if isRoot { try AtomicFile.writeJSON(manifest, to: manifestURL) } }
+      try communicator.together {
+        guard isRoot else { return }
+        try keepEarlier(before: manifest)
+        try AtomicFile.writeJSON(manifest, to: manifestURL)
+      }
     } catch {
       if isRoot { clean(keeping: kept) }
       throw error
     }
-    if isRoot { clean(keeping: manifest.files) }
+    if isRoot { clean(keeping: namedFiles) }
   }
 
   /// - Throws: `RunError.checkpoint`.
-  func read() throws -> CheckpointManifest {
+  func read() throws -> CheckpointManifest { try read(manifestURL) }
+
+  func read(_ manifestURL: URL) throws -> CheckpointManifest {
     struct Version: Decodable { var schema: Int }
     let decoder = JSONDecoder()
     guard let data = try? Data(contentsOf: manifestURL),
@@ -148,8 +157,9 @@ struct CheckpointFolder {
 
   /// Removes what no manifest names: an older checkpoint, or parts of one that a killed process began.
   func clean(keeping files: Set<String>) {
+    let manifests = [manifestURL, earlierURL].map(\.lastPathComponent)
     let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
-    for name in names where name != manifestURL.lastPathComponent && !files.contains(name) {
+    for name in names where !manifests.contains(name) && !files.contains(name) {
       try? FileManager.default.removeItem(at: url.appending(path: name))
     }
   }

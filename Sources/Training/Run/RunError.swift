@@ -11,7 +11,8 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The corpus gave no activations at all.
   case noActivations
   /// The loss is no number or far above what predicting nothing would give, or FVU is lost that had been reached.
-  case diverged(name: String, step: Int, evidence: String, advice: String)
+  /// `kept` is the step of the checkpoint that is left, if there is one.
+  case diverged(name: String, step: Int, evidence: String, advice: String, kept: Int? = nil)
 
   public var description: String {
     switch self {
@@ -24,8 +25,10 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
     case .otherRun(let path, let key, let found, let expected):
       "\(path): the run there has another \(key): \(found) there, \(expected) asked for; choose another --output"
     case .noActivations: "the corpus has no tokens to train on"
-    case .diverged(let name, let step, let evidence, let advice):
-      "\(name): training diverged at step \(step) (\(evidence)); \(advice)"
+    case .diverged(let name, let step, let evidence, let advice, let kept):
+      "\(name): training diverged at step \(step) (\(evidence)); "
+        + (kept.map { "the checkpoint of step \($0) is kept: \(advice), then go on with --resume or begin anew" }
+          ?? "\(advice), then begin anew")
     }
   }
 }

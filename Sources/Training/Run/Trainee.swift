@@ -110,17 +110,17 @@ final class Trainee {
     return (report, line)
   }
 
-  /// Activations have a mean square norm of 1, which is what predicting nothing would lose.
   private func check(_ report: StepReport, _ settings: StepSettings) throws {
-    let writes = Double(job.shape.writes.count)
+    // Activations of each site have a mean square norm of 1, which is what predicting nothing loses.
+    let limit = watch.limit(reconstruction: report.reconstruction, nothing: Double(job.shape.writes.count))
     // End to end FVU may grow for the sake of the predictions.
     let decline = recipe.endToEnd == nil ? watch.note(fvu: report.fvu, dead: report.deadShare) : nil
-    guard report.isFinite, report.reconstruction <= 100 * writes, decline == nil else {
+    guard report.isFinite, report.reconstruction <= limit, decline == nil else {
       throw RunError.diverged(
         name: job.name, step: state.steps, evidence: decline ?? "loss \(report.loss)",
-        advice: "the last checkpoint is kept: lower learning_rate (now \(recipe.learningRate)), "
+        advice: "lower learning_rate (now \(recipe.learningRate)), "
           + (recipe.objective == .jumprelu ? "sparsity.coefficient (now \(recipe.sparsity.coefficient)), " : "")
-          + "or lengthen schedule.warmup, then go on with --resume or begin anew")
+          + "or lengthen schedule.warmup")
     }
   }
 }

@@ -23,6 +23,14 @@ extension TrainingRun {
     isBusy = false
   }
 
+  /// Sees to it that what is left after a dictionary came apart is a checkpoint worth going on from, and tells which one
+  /// that is. All ranks call it; other errors come back as they are.
+  func retreat(_ error: any Error) throws -> any Error {
+    guard case RunError.diverged(let name, let step, let evidence, let advice, _) = error else { return error }
+    let kept = try communicator.fromRoot { checkpoints.retreat(name, at: step) }
+    return RunError.diverged(name: name, step: step, evidence: evidence, advice: advice, kept: kept)
+  }
+
   /// Goes on where a checkpoint was made, by however many ranks.
   func restore(_ manifest: CheckpointManifest) throws {
     try communicator.together { try checkSettings(manifest) }
@@ -39,7 +47,7 @@ extension TrainingRun {
           watch: entry.watch ?? DivergenceWatch())
       }
     }
-    if communicator.isRoot { checkpoints.clean(keeping: manifest.files) }
+    if communicator.isRoot { checkpoints.clean(keeping: checkpoints.namedFiles) }
     passes = manifest.passes
     position = manifest.stream
     try source.restore(position)

@@ -128,7 +128,7 @@ public final class TrainingRun {
         try useWindow(check: check, report: report, meter: &meter)
       }
     } catch {
-      guard isFromOutside(error) else { throw error }
+      guard isFromOutside(error) else { throw try retreat(error) }
       // Within a step's reach of a clean state: what was done is not lost.
       if !trainees.isEmpty { try writeCheckpoint() }
       // Where several ranks were told to stop while the model ran, that is what stopped them.

@@ -104,9 +104,10 @@ import Training
     for (place, count) in ranks.enumerated() {
       let isLast = place == ranks.count - 1
       _ = try Self.run(parts, ranks: count, stop: isLast ? nil : 100 + 300 * place, resumes: place > 0)
-      // The root's folder holds one checkpoint, complete.
-      let files = try FileManager.default.contentsOfDirectory(atPath: folders.1.url.appending(path: "checkpoint").path)
-      #expect(files.count == 1 + 2 * count, "\(files)")
+      // The root's folder holds the last checkpoint and at most one before, complete.
+      let folder = CheckpointFiles(run: folders.1.url)
+      #expect(try folder.named("manifest.json").count == 2 * count)
+      #expect(try folder.isTidy())
     }
     for (a, b) in zip(try Self.lastFVU(whole), try Self.lastFVU(parts)) {
       #expect(abs(a - b) <= 0.01 * a, "\(a), \(b)")
@@ -127,7 +128,7 @@ import Training
     }
     let directory = try TemporaryDirectory()
     let synthetic = try Self.synthetic(directory, tokens: 3000)
-    let diverged = try outcomes { try synthetic.make(PoisonedSource(), communicator: $0).train() }
+    let diverged = try outcomes { try synthetic.make(ChangedSource.poisoned(), communicator: $0).train() }
     #expect(Set(diverged).count == 1 && diverged[0].contains("diverged at step"), "\(diverged)")
     #expect(try Self.run(synthetic, ranks: 2, stop: 10).isEmpty)
     let occupied = try outcomes { _ = try synthetic.make(SyntheticSource(), communicator: $0) }

@@ -26,17 +26,46 @@ import Training
   }
 
   @Test func featuresThatDieEndARun() throws {
-    let dying = constant(0.12, count: 100) + constant(0.2, dead: 0.99, count: 20) + constant(0.55, dead: 0.99, count: 20)
+    let dying =
+      constant(0.12, count: 100) + constant(0.2, dead: 0.99, count: 20) + constant(0.55, dead: 0.99, count: 20)
     let (step, _) = try #require(verdict(dying))
     #expect((120..<140).contains(step))
   }
 
   @Test func healthyRunsGoOn() {
     #expect(verdict(constant(30, count: 100)) == nil, "never learned anything: the loss's own limit is for that")
-    #expect(verdict(constant(0.12, count: 50) + constant(80, count: 5) + constant(0.12, count: 50)) == nil, "odd batches")
+    #expect(
+      verdict(constant(0.12, count: 50) + constant(80, count: 5) + constant(0.12, count: 50)) == nil, "odd batches")
     #expect(verdict(constant(0.3, dead: 0.97, count: 200)) == nil, "many dead features from the start")
     #expect(verdict(constant(0.02, count: 50) + constant(0.4, dead: 0.2, count: 50)) == nil, "a harder window")
     #expect(verdict([]) == nil)
+  }
+
+  /// A start may lose far more than predicting nothing; what counts is how that grows.
+  @Test func theLimitFollowsTheFirstStep() throws {
+    var watch = DivergenceWatch()
+    #expect(watch.limit(reconstruction: 139, nothing: 1) == 13_900)
+    #expect(watch.limit(reconstruction: 20_000, nothing: 1) == 13_900)
+    var restored = try JSONDecoder().decode(DivergenceWatch.self, from: JSONEncoder().encode(watch))
+    #expect(restored.limit(reconstruction: 0.1, nothing: 1) == 13_900)
+    var ordinary = DivergenceWatch()
+    #expect(ordinary.limit(reconstruction: .nan, nothing: 4) == 400)
+    #expect(ordinary.limit(reconstruction: 0.5, nothing: 4) == 400)
+    // A checkpoint of a version that did not note it.
+    var old = try JSONDecoder().decode(DivergenceWatch.self, from: Data("{\"recent\":[0.1],\"best\":0.1}".utf8))
+    #expect(old.limit(reconstruction: 0.5, nothing: 1) == 100)
+  }
+
+  @Test func healthIsToBeAsGoodAsEver() {
+    var watch = DivergenceWatch()
+    #expect(watch.isHealthy)
+    for _ in 0..<50 { _ = watch.note(fvu: 0.1, dead: 0) }
+    for _ in 0..<5 { _ = watch.note(fvu: 0.4, dead: 0) }
+    #expect(watch.isHealthy, "odd batches")
+    _ = watch.note(fvu: 0.4, dead: 0)
+    #expect(!watch.isHealthy)
+    for _ in 0..<11 { _ = watch.note(fvu: 0.15, dead: 0) }
+    #expect(watch.isHealthy)
   }
 
   @Test func aWatchGoesOnWhereItWasSaved() throws {

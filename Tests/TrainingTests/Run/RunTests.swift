@@ -123,28 +123,6 @@ import Training
     #expect(throws: RunError.self) { _ = try synthetic.make(SyntheticSource(), resumes: true) }
   }
 
-  @Test func divergenceKeepsTheLastCheckpoint() throws {
-    let directory = try TemporaryDirectory()
-    var synthetic = SyntheticRun(folder: directory.url, recipes: [try SyntheticRun.recipes()[0]])
-    synthetic.recipes[0].tokens = 100_000
-    let run = try synthetic.make(SyntheticSource())
-    var left = 5
-    try? run.train {
-      left -= 1
-      if left < 0 { throw SyntheticSource.Stop() }
-    }
-    let manifest = directory.url.appending(path: "checkpoint/manifest.json")
-    let before = try Data(contentsOf: manifest)
-    withExtendedLifetime(run) {}
-    // The second window is such that no learning rate helps; the first one's checkpoint stays.
-    let other = try TemporaryDirectory()
-    let poisoned = try SyntheticRun(folder: other.url, recipes: synthetic.recipes).make(PoisonedSource())
-    let error = #expect(throws: RunError.self) { try poisoned.train() }
-    let text = String(describing: error)
-    #expect(text.contains("diverged at step") && text.contains("learning_rate"), "\(text)")
-    #expect(try Data(contentsOf: manifest) == before)
-  }
-
   @Test func metricsBecomeCurves() throws {
     let directory = try TemporaryDirectory()
     let synthetic = SyntheticRun(folder: directory.url, recipes: try SyntheticRun.recipes())

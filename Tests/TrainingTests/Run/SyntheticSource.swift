@@ -66,6 +66,13 @@ final class SyntheticSource: ActivationSource {
 struct SyntheticRun {
   let folder: URL
   var recipes: [Recipe]
+  var identity = RunIdentity(
+    version: "test", modelName: "tiny", modelSHA256: "m", corpus: "c", corpusSHA256: "s")
+
+  init(folder: URL, recipes: [Recipe]) {
+    self.folder = folder
+    self.recipes = recipes
+  }
 
   /// One recipe of each objective, with everything switched on somewhere.
   static func recipes() throws -> [Recipe] {
@@ -92,8 +99,7 @@ struct SyntheticRun {
     }
     return try TrainingRun(
       jobs, source: source, folder: folder,
-      identity: RunIdentity(
-        version: "test", modelName: "tiny", modelSHA256: "m", corpus: "c", corpusSHA256: "s"),
+      identity: identity,
       backend: NativeBackend(threads: 1), options: .init(checkpointEvery: 1e9, metricsEvery: 3), resumes: resumes,
       communicator: communicator)
   }
@@ -107,20 +113,33 @@ struct SyntheticRun {
   }
 }
 
-/// Windows of which the second holds numbers so large that their squares are infinite.
-final class PoisonedSource: ActivationSource {
-  private let source = SyntheticSource()
-  private var windows = 0
+/// Windows whose rows are changed.
+final class ChangedSource: ActivationSource {
+  private let source: SyntheticSource
+  private let change: (_ window: Int, _ row: [Float]) -> [Float]
+
+  /// - Parameter change: what becomes of a row of the window of a number, counted from the stream's beginning.
+  init(_ source: SyntheticSource, change: @escaping (_ window: Int, _ row: [Float]) -> [Float]) {
+    self.source = source
+    self.change = change
+  }
+
+  /// From the second window on, numbers so large that their squares are infinite.
+  static func poisoned() -> ChangedSource {
+    ChangedSource(SyntheticSource()) { window, row in window == 0 ? row : row.map { $0 * 1e25 } }
+  }
+
   var sites: [Site] { source.sites }
   var widths: [Int] { source.widths }
   var state: StreamState { source.state }
   func restore(_ state: StreamState) throws { try source.restore(state) }
 
   func nextWindow() throws -> ActivationWindow? {
-    windows += 1
     guard let window = try source.nextWindow() else { return nil }
-    guard windows > 1 else { return window }
-    let tensors = try window.tensors.map { try Tensor($0.read().map { $0 * 1e25 }, shape: $0.shape) }
+    let tensors = try window.tensors.map { tensor in
+      let rows = try (0..<window.count).flatMap { change(window.index, try tensor.rows($0..<$0 + 1).read()) }
+      return try Tensor(rows, shape: tensor.shape)
+    }
     return ActivationWindow(index: window.index, count: window.count, tensors: tensors, tokens: window.tokens)
   }
 }
