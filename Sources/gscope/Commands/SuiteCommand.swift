@@ -40,7 +40,7 @@ struct SuiteBuildCommand: ParsableCommand {
   private func build(_ ranks: any Communicator) throws {
     let url = URL(filePath: recipe)
     let folder = training.folder
-    guard try TrainingReport.isToDo(folder, resumes: training.resume, ranks) else { return }
+    let finished = try FinishedTraining(folder, resumes: training.resume, ranks)
     let threads = try Ranks.threads(ranks)
     let (opened, suite) = try ranks.together {
       let opened = try model.open(threads: threads)
@@ -50,6 +50,7 @@ struct SuiteBuildCommand: ParsableCommand {
       let name = recipe.name ?? ""
       return TrainingSession.Item(name: name, recipe: training.adjusted(recipe), folder: folder.appending(path: name))
     }
+    if let finished { return try finished.confirm(items, training, ranks) }
     let session = TrainingSession(
       opened: opened, options: training, items: items, isCompact: compact, recipeURL: url, ranks: ranks)
     let trained = try session.run { trained in

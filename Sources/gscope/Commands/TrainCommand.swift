@@ -40,11 +40,14 @@ struct TrainCommand: ParsableCommand {
     let recipe = try ranks.together { training.adjusted(try Recipe(contentsOf: url)) }
     let folder = training.folder
     let name = dictionaryName ?? recipe.name ?? folder.standardizedFileURL.lastPathComponent
-    guard try TrainingReport.isToDo(folder, resumes: training.resume, ranks) else { return }
+    let item = TrainingSession.Item(name: name, recipe: recipe, folder: folder)
+    if let finished = try FinishedTraining(folder, resumes: training.resume, ranks) {
+      return try finished.confirm([item], training, ranks)
+    }
     let threads = try Ranks.threads(ranks)
     let session = TrainingSession(
       opened: try ranks.together { try model.open(threads: threads) }, options: training,
-      items: [.init(name: name, recipe: recipe, folder: folder)], isCompact: false, recipeURL: url, ranks: ranks)
+      items: [item], isCompact: false, recipeURL: url, ranks: ranks)
     guard let trained = try session.run() else { return }
     try TrainingReport(trained: trained, folder: folder).show(json: training.json)
   }

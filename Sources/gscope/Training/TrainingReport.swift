@@ -1,5 +1,4 @@
 import Checkpoints
-import Collectives
 import Dictionaries
 import Foundation
 import Sites
@@ -9,22 +8,6 @@ import Training
 struct TrainingReport {
   let trained: [TrainedDictionary]
   let folder: URL
-
-  /// Whether there is something to train; says so where `folder` holds a finished run. All ranks call it.
-  /// - Throws: `RunError.occupied` when it does and was not said to be taken up.
-  static func isToDo(_ folder: URL, resumes: Bool, _ ranks: any Communicator) throws -> Bool {
-    func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: folder.appending(path: name).path) }
-    return try ranks.fromRoot {
-      guard !exists("checkpoint/manifest.json"), exists("training.json") || exists("suite.json") else { return true }
-      guard resumes else { throw RunError.occupied(path: folder.path) }
-      // A kill may have come while these were removed.
-      if let lock = try? RunLock(folder) {
-        withExtendedLifetime(lock) { try? FileManager.default.removeItem(at: folder.appending(path: "checkpoint")) }
-      }
-      try StandardOutput.line("\(folder.path) is finished")
-      return false
-    }
-  }
 
   func show(json: Bool) throws {
     if json {

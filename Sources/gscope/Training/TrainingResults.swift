@@ -50,6 +50,7 @@ struct TrainingResults {
         results.map { try SparseDictionary(contentsOf: plain.appending(path: $0.job.name), backend: backend) },
         on: sequences, opened: session.opened, lossTokens: 0, outliers: session.outliers())
       : []
+    let heldOutHash = try texts.heldOut?.sha256(check: Interruption.check)
     var trained: [TrainedDictionary] = []
     for (index, result) in results.enumerated() {
       let activity = try FeatureActivity(
@@ -60,7 +61,7 @@ struct TrainingResults {
         TrainedDictionary(
           item: session.items[index], shape: dictionaries[index].shape, card: cards[index], plainFVU: fvu))
       try AtomicFile.write(
-        Data(try text(result, cards[index], activity, plainFVU: fvu).utf8),
+        Data(try text(result, cards[index], activity, plainFVU: fvu, heldOutHash).utf8),
         to: result.job.folder.appending(path: "training.json"))
     }
     return trained
@@ -86,21 +87,27 @@ struct TrainingResults {
 
   /// `training.json`.
   private func text(
-    _ result: TrainingRun.Result, _ card: MeasuredCard, _ activity: FeatureActivity, plainFVU: Double?
+    _ result: TrainingRun.Result, _ card: MeasuredCard, _ activity: FeatureActivity, plainFVU: Double?,
+    _ heldOutHash: String?
   ) throws -> String {
     var members = card.members
     if let plainFVU { members.append(("fvu_fp32", .double(plainFVU))) }
     members.append(("heldout", .string(texts.heldOutName)))
+    if let heldOutHash { members.append(("heldout_sha256", .string(heldOutHash))) }
     let identity = run.identity
-    let facts: JSONValue = [
-      "gscope": .string(identity.version), "model_name": .string(identity.modelName),
-      "model_sha256": .string(identity.modelSHA256), "corpus": .string(identity.corpus),
-      "corpus_sha256": .string(identity.corpusSHA256), "backend": .string(session.opened.backend.name),
-      "steps": .integer(result.steps), "activations": .integer(result.tokens),
+    var facts: [(String, JSONValue)] = [
+      ("gscope", .string(identity.version)), ("build", .string(BuildFacts.text)),
+      ("model_name", .string(identity.modelName)), ("model_sha256", .string(identity.modelSHA256)),
+      ("corpus", .string(identity.corpus)), ("corpus_sha256", .string(identity.corpusSHA256)),
+    ]
+    if let store = identity.storeSHA256, !store.isEmpty { facts.append(("store_sha256", .string(store))) }
+    facts += [
+      ("backend", .string(session.opened.backend.name)), ("steps", .integer(result.steps)),
+      ("activations", .integer(result.tokens)),
       // How often the same activations came back: within a window, and by beginning the corpus again.
-      "repeats_in_window": .integer(result.job.recipe.repeats), "corpus_passes": .integer(run.passes + 1),
-      "input_scales": .array(result.normalisation.inputs.map { .float($0) }),
-      "target_scales": .array(result.normalisation.targets.map { .float($0) }),
+      ("repeats_in_window", .integer(result.job.recipe.repeats)), ("corpus_passes", .integer(run.passes + 1)),
+      ("input_scales", .array(result.normalisation.inputs.map { .float($0) })),
+      ("target_scales", .array(result.normalisation.targets.map { .float($0) })),
     ]
     let lists = activity.maxima.map { JSONValue.array($0.map { .float($0) }) }
     let maxima = result.job.shape.isMultiLayer ? JSONValue.array(lists) : lists[0]
@@ -112,7 +119,7 @@ struct TrainingResults {
       "schema":1,
       "card":\(JSONValue.object(members).text),
       "recipe":\(recipe),
-      "run":\(facts.text),
+      "run":\(JSONValue.object(facts).text),
       "max_activations":\(maxima.text)
       }
 

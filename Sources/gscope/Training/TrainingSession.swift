@@ -34,14 +34,18 @@ struct TrainingSession {
   func run(conclude: ([TrainedDictionary]) throws -> Void = { _ in }) throws -> [TrainedDictionary]? {
     let view = TrainingView()
     let texts = try ranks.together { try TrainingTexts(options) }
-    let source = try ranks.together { try self.source(texts, view: view) }
+    let weights = try ranks.fromRoot { try opened.weightHash() }
+    let store = try ranks.together { try openStore(weights: weights) }
+    let source = try ranks.together { try self.source(texts, store, view: view) }
     let jobs = try ranks.together { try items.map(job) }
     try ranks.together { try checkMemory(jobs) }
     let identity = try ranks.fromRoot {
-      RunIdentity(
-        version: Gscope.version, modelName: opened.name,
-        modelSHA256: try opened.weightHash(),
-        corpus: options.store ?? options.corpus.joined(separator: " "), corpusSHA256: try corpusHash(texts))
+      if let warning = try texts.overlap(with: store) { Diagnostics.log.warning("\(warning)") }
+      return RunIdentity(
+        version: Gscope.version, modelName: opened.name, modelSHA256: weights,
+        corpus: options.store ?? options.corpus.joined(separator: " "),
+        corpusSHA256: try store?.settings.corpusSHA256 ?? texts.training?.sha256(check: Interruption.check) ?? "",
+        storeSHA256: try store?.digest ?? "")
     }
     let run = try TrainingRun(
       jobs, source: source, folder: options.folder, identity: identity, backend: opened.backend,
@@ -63,16 +67,20 @@ struct TrainingSession {
     let trained = try TrainingResults(session: self, run: run, texts: texts).write()
     try ranks.together {
       guard let trained else { return }
-      if options.plot {
-        try TrainingPlots(items.map { ($0.name, $0.folder.appending(path: "metrics.jsonl")) }).write(to: plots)
-      }
+      if options.plot { try Self.plot(items, in: options.folder) }
       try conclude(trained)
     }
     run.finish()
     return trained
   }
 
-  private var plots: URL { options.folder.appending(path: "plots") }
+  private var plots: URL { Self.plots(in: options.folder) }
+  private static func plots(in folder: URL) -> URL { folder.appending(path: "plots") }
+
+  /// Draws the curves of dictionaries into the folder `plots` of a run's.
+  static func plot(_ items: [Item], in folder: URL) throws {
+    try TrainingPlots(items.map { ($0.name, $0.folder.appending(path: "metrics.jsonl")) }).write(to: plots(in: folder))
+  }
 
   private func train(_ run: TrainingRun, view: TrainingView) throws {
     do {
@@ -108,13 +116,14 @@ struct TrainingSession {
   }
 
   /// What is trained on. All recipes of a session agree on how it is made.
-  private func source(_ texts: TrainingTexts, view: TrainingView) throws -> any ActivationSource {
+  private func source(
+    _ texts: TrainingTexts, _ store: ActivationStore?, view: TrainingView
+  ) throws -> any ActivationSource {
     let recipe = items[0].recipe
     let sites = Set(items.flatMap(\.recipe.sites)).sorted()
     let window = WindowOptions(rows: recipe.window, seed: UInt64(recipe.seed))
     if recipe.endToEnd != nil { return try sequenceSource(texts, recipe) }
-    if let store = options.store {
-      let store = try ActivationStore(contentsOf: URL(filePath: store))
+    if let store {
       return try StoreActivationSource(store, sites: sites, window: window, communicator: ranks)
     }
     return try modelSource(texts, sites: sites, window: window) {
@@ -176,13 +185,6 @@ struct TrainingSession {
       throw RecipeError.value(path: recipeURL.path, key: "reads", reason: "names no site")
     }
     return OutlierRule(factor: items[0].recipe.normFilter ?? OutlierRule.usualFactor, site: site)
-  }
-
-  private func corpusHash(_ texts: TrainingTexts) throws -> String {
-    if let store = options.store {
-      return try ActivationStore(contentsOf: URL(filePath: store)).settings.corpusSHA256
-    }
-    return try texts.training?.sha256(check: Interruption.check) ?? ""
   }
 }
 

@@ -1,4 +1,5 @@
 import Activations
+import Checkpoints
 import Foundation
 import Logging
 
@@ -38,5 +39,29 @@ struct TrainingTexts {
     training = urls.isEmpty ? nil : try Corpus(urls, options: options.texts.options(.all))
     heldOut = nil
     heldOutName = "built-in sample"
+  }
+
+  /// What to say where `--heldout` is text that is trained on too; nil when it is other text.
+  /// - Parameter store: what is trained on instead of texts.
+  func overlap(with store: ActivationStore?) throws -> String? {
+    guard let heldOut, heldOut.options.part == .all else { return nil }
+    let consequence = "figures will look better than on text that training has not seen"
+    if let store, try store.settings.corpusSHA256 == heldOut.sha256(check: Interruption.check) {
+      return "--heldout is the text that the store was harvested from: \(consequence)"
+    }
+    for file in heldOut.files {
+      guard let twin = try training?.files.first(where: { try Self.isSame($0.url, file.url) }) else { continue }
+      return "--heldout \(file.url.path) is trained on too, as \(twin.url.path): \(consequence)"
+    }
+    return nil
+  }
+
+  /// One file, or two with the same bytes.
+  private static func isSame(_ a: URL, _ b: URL) throws -> Bool {
+    let (a, b) = (a.resolvingSymlinksInPath(), b.resolvingSymlinksInPath())
+    if a.path == b.path { return true }
+    func size(_ url: URL) -> Int? { (try? url.resourceValues(forKeys: [.fileSizeKey]))?.fileSize }
+    guard let bytes = size(a), bytes == size(b) else { return false }
+    return try SHA256.hex(of: a, check: Interruption.check) == SHA256.hex(of: b, check: Interruption.check)
   }
 }

@@ -137,6 +137,31 @@ import Training
     #expect(suite.recipes.count == 4 + 2 + 18 + 1)
     #expect(suite.recipes.filter { $0.kind == .transcoder && $0.isAffine && $0.width >= 640 }.count == 18)
     #expect(Set(suite.recipes.map(\.window)).count == 1)
+    let wide = try SuiteRecipe(
+      contentsOf: Fixtures.repository.appending(path: "recipes/suite-270m-wide.json"), layers: 18)
+    #expect(wide.recipes.count == 4 + 1 + 2 + 18 + 1)
+    #expect(wide.recipes.allSatisfy { $0.matryoshka.prefixes.last == $0.width && $0.tooShort == nil })
+    #expect(Set(wide.recipes.filter { $0.kind == .sae }.map(\.width)) == [8192, 16_384])
+  }
+
+  @Test func differencesAreNamed() throws {
+    let own = try recipe(minimal("\"adam\":{\"beta1\":0.9},\"tokens\":5000"))
+    #expect(try own.difference(from: own) == nil)
+    var other = own
+    other.adam.beta1 = 0.5
+    let difference = try #require(try own.difference(from: other))
+    #expect(difference.key == "adam.beta1" && difference.own == "0.9" && difference.other == "0.5")
+    other = own
+    other.normFilter = 6
+    let filter = try #require(try own.difference(from: other))
+    #expect(filter.key == "norm_filter" && filter.own == "none" && filter.other == "6")
+    // As it stands in training.json.
+    let directory = try TemporaryDirectory()
+    let json = String(decoding: try JSONEncoder().encode(own), as: UTF8.self)
+    let file = try directory.write(Array("{\"schema\":1,\"recipe\":\(json)}".utf8), as: "training.json")
+    #expect(try Recipe(finished: file) == own)
+    let bad = try directory.write(Array("{\"schema\":1}".utf8), as: "bad.json")
+    #expect(throws: RecipeError.self) { _ = try Recipe(finished: bad) }
   }
 
   @Test func theBaseRecipeIsOverridden() throws {
