@@ -51,4 +51,28 @@ import Training
     let recovery = try planted.recovery(state)
     #expect(recovery >= 0.95, "\(test): mean max cosine \(recovery), \(String(describing: report))")
   }
+
+  /// A transcoder with a skip tells what is written by features from what is written directly.
+  @Test func affineRecovery() throws {
+    let shape = try TrainingShape(kind: .transcoder, width: 32, inputWidth: 32, outputWidth: 24, isAffine: true)
+    let planted = PlantedFeatures(shape, features: 16, rate: 0.08, seed: 5)
+    var random = SeededRandom(seed: 6)
+    let first = try planted.batch(1024, &random)
+    let state = try TrainingState(
+      shape: shape,
+      objective: TrainingObjective(
+        activation: .batchTopK, auxK: .init(k: 4, coefficient: 1.0 / 32, deadAfterTokens: 5_000)),
+      normalisation: try Normalisation(measuring: first.inputs, targets: first.targets),
+      backend: NativeBackend(threads: 2))
+    try state.initialise(Initialisation(seed: 7, encoder: .independent))
+    for step in 0..<3000 {
+      let rate = 0.005 * min(1, 2 * (1 - Float(step) / 3000))
+      _ = try state.step(planted.batch(256, &random), StepSettings(learningRate: rate, k: 2))
+    }
+    let (decoder, encoder) = (try planted.recovery(state), try planted.encoderRecovery(state))
+    #expect(decoder >= 0.95, "mean max cosine of decoder rows \(decoder)")
+    #expect(encoder >= 0.9, "mean cosine of their encoder directions \(encoder)")
+    let skip = try planted.skipError(state)
+    #expect(skip <= 0.1, "skip off by \(skip)")
+  }
 }

@@ -109,7 +109,7 @@ public struct Recipe: Equatable, Sendable {
     public enum Encoder: String, CaseIterable, Sendable, Encodable {
       /// The decoder's transpose.
       case decoder
-      /// He-uniform of its own.
+      /// Directions of its own, drawn evenly from the sphere as the decoder's are.
       case random
     }
     public enum DecoderBias: String, CaseIterable, Sendable, Encodable {
