@@ -149,7 +149,8 @@ import Testing
     #expect(here.sum > 0.01)
     let gradient = try model.gradient(throughFinalResidual: here.gradient, in: here.recording, at: site).read()
     let predicted = zip(gradient.dropFirst(width), direction).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
-    let step: Float = 1e-3
+    // The sum is one of fp32 numbers: a smaller step measures their rounding.
+    let step: Float = 4e-3
     let measured = (try divergence(step).sum - divergence(-step).sum) / Double(2 * step)
     #expect(abs(measured - predicted) <= 0.01 * max(abs(predicted), 0.1), "\(site): \(measured) vs \(predicted)")
     let same = try model.record(tokens)
