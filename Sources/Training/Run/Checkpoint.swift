@@ -100,7 +100,8 @@ struct CheckpointFolder {
   /// - Parameters:
   ///   - states: what this rank writes for each entry of the manifest, whose slices are not looked at.
   ///   - manifest: the root's counts.
-  /// - Throws: `CheckpointError.unwritable`, `CollectivesError`, leaving a last checkpoint as it was.
+  /// - Throws: `CheckpointError.unwritable`, `CollectivesError`; the last checkpoint is then the one before, or this one
+  ///   where a rank was lost after it.
   func write(_ manifest: CheckpointManifest, states: [[String: Tensor]], communicator: any Communicator) throws {
     let isRoot = communicator.isRoot
     let tag = try communicator.fromRoot {
@@ -124,10 +125,11 @@ struct CheckpointFolder {
         try AtomicFile.writeJSON(manifest, to: manifestURL)
       }
     } catch {
-      if isRoot { clean(keeping: kept) }
+      // A rank may be lost once the manifest is written, which then stands.
+      if isRoot { clean(keeping: kept.union(namedFiles)) }
       throw error
     }
-    if isRoot { clean(keeping: namedFiles) }
+    if isRoot { clean(keeping: manifest.files.union(earlier?.files ?? [])) }
   }
 
   /// - Throws: `RunError.checkpoint`.

@@ -5,7 +5,7 @@ import Tensors
 
 extension TrainingRun {
   /// Writes a checkpoint of all dictionaries.
-  /// - Throws: `CheckpointError.unwritable`, `CollectivesError`, the last checkpoint kept.
+  /// - Throws: `CheckpointError.unwritable`, `CollectivesError`, a last checkpoint kept.
   public func writeCheckpoint() throws {
     isBusy = true
     try communicator.together { for trainee in trainees { try trainee.log?.sync() } }

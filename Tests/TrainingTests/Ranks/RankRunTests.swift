@@ -116,6 +116,26 @@ import Training
     #expect(try lines == whole.metrics().map { $0.split(separator: "\n").count })
   }
 
+  /// A rank may go between a manifest and the others' hearing of it: what the manifest names is kept.
+  @Test func aRankLostAfterACheckpointLeavesItWhole() throws {
+    let directory = try TemporaryDirectory()
+    let synthetic = try Self.synthetic(directory, tokens: 3000)
+    #expect(try Self.run(synthetic, ranks: 2, stop: 17).isEmpty)
+    let files = CheckpointFiles(run: directory.url)
+    let before = try files.named("manifest.json")
+    #expect(throws: CollectivesError.self) {
+      try ThreadedRanks.run(2) { communicator in
+        let losing = LossAfterCheckpoint(communicator, run: directory.url)
+        let run = try synthetic.make(SyntheticSource(windows: 6), resumes: true, communicator: losing)
+        try run.train { if run.steps.done >= 71 { throw SyntheticSource.Stop() } }
+      }
+    }
+    let named = try files.named("manifest.json")
+    #expect(named.count == 4 && named.isDisjoint(with: before))
+    #expect(try named.isSubset(of: files.all()))
+    #expect(try Self.run(synthetic, ranks: 3, resumes: true).count == 2)
+  }
+
   /// All ranks throw the same, also where only the root met it.
   @Test func faultsAreThrownByAll() throws {
     func outcomes(_ body: @escaping @Sendable (any Communicator) throws -> Void) throws -> [String] {
