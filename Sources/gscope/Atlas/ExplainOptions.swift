@@ -2,6 +2,29 @@ import ArgumentParser
 import Atlas
 import Foundation
 
+/// Which atlas is explained: named by place or by flag.
+struct ExplainedAtlas: ParsableArguments {
+  @Argument(help: ArgumentHelp("The atlas.", valueName: "atlas"), completion: .file(extensions: ["sqlite"]))
+  var path: String?
+
+  @Option(
+    name: .customLong("atlas"), help: ArgumentHelp("The atlas, in place of naming it first.", valueName: "atlas"),
+    completion: .file(extensions: ["sqlite"]))
+  var named: String?
+
+  func validate() throws { _ = try url() }
+
+  /// - Throws: `ValidationError` unless it is named exactly once.
+  func url() throws -> URL {
+    switch (path, named) {
+    case (nil, nil): throw ValidationError("Missing the atlas: give it as A.sqlite or --atlas A.sqlite.")
+    case (let path?, let named?):
+      throw ValidationError("'\(path)' and --atlas '\(named)': expected the atlas once.")
+    case (let given?, nil), (nil, let given?): return URL(filePath: given)
+    }
+  }
+}
+
 /// Which features are explained.
 struct ExplainedChoice: ParsableArguments {
   @Option(

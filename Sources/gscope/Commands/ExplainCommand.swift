@@ -10,12 +10,12 @@ struct ExplainCommand: ParsableCommand {
       Without --judge labels are made by rules and tested by their words, for every feature. With --judge a language \
       model behind an OpenAI-compatible server writes and judges them; its key is read from GSCOPE_JUDGE_KEY. What it \
       answered is kept in ATLAS-judge.jsonl: the same command goes on with a run that was stopped and pays for nothing \
-      twice.
+      twice. Ctrl-C waits for the answers under way, which are paid for; a second one leaves at once.
 
       Example: gscope explain atlas.sqlite --judge http://localhost:8080 --judge-model gemma-3-27b-it --max-features 50
       """)
 
-  @OptionGroup var path: AtlasPath
+  @OptionGroup var path: ExplainedAtlas
   @OptionGroup var which: ExplainedChoice
   @OptionGroup var judging: JudgeOptions
 
@@ -36,7 +36,8 @@ struct ExplainCommand: ParsableCommand {
   }
 
   func run() throws {
-    let atlas = try Atlas(contentsOf: path.url)
+    let url = try path.url()
+    let atlas = try Atlas(contentsOf: url)
     let session = try judging.session(for: atlas)
     let keys = try which.keys(of: atlas, atMost: session == nil ? nil : 100, seed: seed)
     var options = ScoringOptions()
@@ -53,24 +54,33 @@ struct ExplainCommand: ParsableCommand {
     do {
       // A judge's labels cost money and minutes, and are kept one by one.
       try run.explain(
-        keys, of: atlas, into: ExplanationStore(atlas), batch: session == nil ? 512 : 1, check: Interruption.check
-      ) { result in
-        summary.add(result)
-        try progress.advance(by: 1)
-      }
+        keys, of: atlas, into: ExplanationStore(atlas), batch: session == nil ? 512 : 1, check: Interruption.check,
+        waiting: { if session != nil { tellOfAnswers($0) } },
+        report: { result in
+          summary.add(result)
+          // A run that was stopped has results yet to keep; its own check is what stops it.
+          try? progress.advance(by: 1)
+        })
     } catch let error as ExplanationError where error.isResumable {
-      try report(summary, session)
+      try report(summary, session, url)
       throw error
     }
-    try report(summary, session)
+    try report(summary, session, url)
   }
 
-  private func report(_ summary: ExplanationSummary, _ session: JudgeSession?) throws {
+  private func tellOfAnswers(_ count: Int) {
+    let times = Interruption.signal == SIGINT ? "again" : "twice"
+    Diagnostics.message(
+      "waiting for \(Format.count(count, "answer")) under way, at most \(Format.duration(judging.timeout)): what is "
+        + "paid for is kept (Ctrl-C \(times) to leave at once)")
+  }
+
+  private func report(_ summary: ExplanationSummary, _ session: JudgeSession?, _ url: URL) throws {
     Progress.clear()
     if json {
       return try StandardOutput.line(
         .document([
-          ("atlas", .string(path.url.path)), ("author", .string(session?.model ?? LexicalExplainer.name)),
+          ("atlas", .string(url.path)), ("author", .string(session?.model ?? LexicalExplainer.name)),
           ("dictionaries", summary.json), ("spent", session.map { .integer($0.ledger.spent) } ?? .null),
           ("requests", session.map { .integer($0.counts.requests) } ?? .null),
         ]))
@@ -79,7 +89,8 @@ struct ExplainCommand: ParsableCommand {
     if let session {
       try StandardOutput.line(
         "\(Format.count(session.counts.requests, "request")), \(Format.grouped(session.counts.fromLedger)) answered from "
-          + "\(session.ledger.file.lastPathComponent), which holds \(Format.count(session.ledger.spent, "token")) spent")
+          + "\(session.ledger.file.lastPathComponent), which holds \(Format.count(session.ledger.spent, "token")) spent"
+      )
     }
   }
 }

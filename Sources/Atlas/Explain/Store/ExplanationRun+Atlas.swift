@@ -9,25 +9,26 @@ extension ExplanationRun {
   /// try run.explain(try atlas.features(of: "residual"), of: atlas, into: ExplanationStore(atlas))
   /// ```
   /// - Parameters:
-  ///   - check: as for `explain(_:check:sink:)`.
+  ///   - check, waiting: as for `explain(_:check:waiting:sink:)`.
   ///   - report: takes each result, in the order of the features.
   /// - Throws: `ExplanationError`, `AtlasError`, what `check` and `report` throw.
   public func explain(
-    _ keys: [FeatureKey], of atlas: Atlas, into store: ExplanationStore, batch: Int = 64, check: () throws -> Void = {},
+    _ keys: [FeatureKey], of atlas: Atlas, into store: ExplanationStore, batch: Int = 64,
+    check: () throws -> Void = {}, waiting: (Int) -> Void = { _ in },
     report: (ExplanationResult) throws -> Void = { _ in }
   ) throws {
     let evidence = try AtlasEvidence(atlas)
     var rest = keys[...]
-    var waiting: [ExplanationResult] = []
+    var finished: [ExplanationResult] = []
     func flush() throws {
-      let results = waiting
-      waiting = []
+      let results = finished
+      finished = []
       try store.write(results)
     }
     do {
-      try explain(next: { try rest.popFirst().map(evidence.feature) }, check: check) { result in
-        waiting.append(result)
-        if waiting.count >= batch { try flush() }
+      try explain(next: { try rest.popFirst().map(evidence.feature) }, check: check, waiting: waiting) { result in
+        finished.append(result)
+        if finished.count >= batch { try flush() }
         try report(result)
       }
     } catch {
