@@ -65,6 +65,34 @@ import Testing
     }
   }
 
+  /// A text may come from any of the places from which every command takes it.
+  @Test func textsOfAllKindsAreSearched() throws {
+    let model = ["--model", Tool.model]
+    let first = "word17 zebra and words"
+    let byText = try search(model + ["--text", first, "--json"]).json()
+    func names(_ document: [String: Any]) -> [String] {
+      (document["results"] as? [[String: Any]] ?? []).map { "\($0["dictionary"] ?? "")#\($0["index"] ?? "")" }
+    }
+    let tokens = try #require(byText["tokens"] as? [[String: Any]])
+    let ids = tokens.compactMap { $0["id"] as? Int }.map(String.init).joined(separator: ",")
+    let file = try directory.write(Array(first.utf8), as: "text.txt").path
+    let byTokens = try search(model + ["--tokens", ids, "--json"]).json()
+    let byFile = try search(model + ["--file", file, "--json"]).json()
+    #expect(!names(byText).isEmpty && names(byTokens) == names(byText) && names(byFile) == names(byText))
+    #expect((byFile["query"] as? [String: Any])?["file"] as? String == file)
+    let turns = #"[{"role":"user","content":"word17 zebra"},{"role":"model","content":"and words"}]"#
+    let chat = try directory.write(Array("{\"messages\":\(turns)}".utf8), as: "chat.json").path
+    let byChat = try search(model + ["--chat", chat, "--json"]).json()
+    let roles = (byChat["tokens"] as? [[String: Any]])?.compactMap { $0["role"] as? String } ?? []
+    #expect(!names(byChat).isEmpty && roles.contains("user") && roles.contains("model"))
+    #expect(try search(model + ["--chat", chat]).output.contains("bits"))
+    let lines = "{\"id\":\"a\",\"text\":\"\(first)\"}\n{\"id\":2,\"messages\":\(turns)}\n"
+    let texts = try directory.write(Array(lines.utf8), as: "texts.jsonl").path
+    let many = try search(model + ["--texts", texts]).jsonLines()
+    #expect(many.count == 2 && many[0]["id"] as? String == "a" && many[1]["id"] as? Int == 2)
+    #expect(names(many[0]) == names(byText) && names(many[1]) == names(byChat))
+  }
+
   @Test func directionsAreFound() throws {
     let dictionary = try SparseDictionary(
       contentsOf: URL(filePath: Self.path), name: "sae", backend: NativeBackend(threads: 1))
@@ -112,7 +140,8 @@ import Testing
   }
 
   @Test(arguments: [
-    [], ["--words", "a", "--text", "b"], ["--plus", "a", "--site", "resid_post.3"],
+    [], ["--words", "a", "--text", "b"], ["--text", "a", "--chat", "b"], ["--words", "a", "--chat", "b"],
+    ["--plus", "a", "--site", "resid_post.3"],
     ["--vector", "x", "--site", "embed"],
     ["--vector", "x#y"], ["--words", "a", "--position", "1"], ["--words", "a", "--top-k", "0"],
     ["--text", "a", "--min-score", "2"], ["--words", "a", "--max-rate", "-1"], ["--words", "a", "--max-rate", "nan"],

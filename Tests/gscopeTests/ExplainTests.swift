@@ -42,6 +42,14 @@ import Testing
         sums[test, default: 0] += accuracy
         counts[test, default: 0] += 1
       }
+      // Every label has a score or says why not.
+      let score = shown["label_score"] as? Double
+      #expect((shown["label_untested"] is String) == (score == nil), "\(shown["label_untested"] ?? "")")
+      #expect((all[0]["untested"] as? String) == (shown["label_untested"] as? String))
+      if score == nil {
+        let text = try Tool.run(["atlas", "show", atlas, "sae#\(index)"]).output
+        #expect(text.contains("untested"), "\(text)")
+      }
     }
     let tests = try #require(parts[0]["tests"] as? [[String: Any]])
     #expect(tests.map { $0["test"] as? String } == ["detection", "fuzzing"])
@@ -52,7 +60,7 @@ import Testing
       let mean = try #require((test["balanced_accuracy"] as? [String: Any])?["value"] as? Double)
       #expect(abs(mean - sums[name, default: 0] / Double(count)) < 1e-9)
     }
-    #expect(try explain("--json").output == run.output)
+    #expect(try Tool.run(["explain", "--json", "--atlas", atlas]).output == run.output)
 
     let text = try explain("--dictionary", "sae", "--features", "0,3-5", "--tests", "detection")
     #expect(text.status == 0 && text.output.contains("detection") && !text.output.contains("fuzzing"))
@@ -69,6 +77,10 @@ import Testing
     ] {
       let result = try Tool.run(["explain", atlas] + arguments)
       #expect(result.status == 2 && result.errors.contains(text), "\(arguments): \(result.errors)")
+    }
+    for (arguments, text) in [([], "--atlas"), ([atlas, "--atlas", atlas], "the atlas once")] {
+      let result = try Tool.run(["explain"] + arguments)
+      #expect(result.status == 2 && result.errors.contains(text), "\(result.errors)")
     }
     #expect(try explain("--dictionary", "none").status == 1)
     #expect(try explain("--judge", "http://127.0.0.1:1").status == 1)

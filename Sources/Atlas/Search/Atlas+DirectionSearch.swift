@@ -20,7 +20,8 @@ extension Atlas {
   ///   - filter: features that may be found.
   ///   - limit: results at most.
   /// - Throws: `AtlasError.option` for a direction of another width, without length or not finite, or when nothing
-  ///   is there to compare with; `.dictionary`, `.file`.
+  ///   is there to compare with; `.dictionary`, `.file`, which is also thrown while the atlas is being built and has
+  ///   no directions yet.
   public func search(
     direction: [Float], _ side: DirectionSide = .written, in names: [String]? = nil,
     filter: SearchFilter = SearchFilter(), limit: Int = 20
@@ -51,6 +52,7 @@ extension Atlas {
         }
       }
       guard !hits.isEmpty else {
+        if case .building = state { throw notYet("directions") }
         let what = if case .read(let site) = side { "dictionary that reads \(site)" } else { "directions" }
         throw AtlasError.option(name: "direction", reason: "the atlas has no \(what) to compare with")
       }

@@ -12,7 +12,8 @@ extension Atlas {
   ///   - names: looks in these dictionaries alone.
   ///   - filter: features that may be found.
   ///   - limit: results at most.
-  /// - Throws: `AtlasError.option` for text without a word, `.dictionary`, `.file`.
+  /// - Throws: `AtlasError.option` for text without a word, `.dictionary`, `.file`, which is also thrown while the
+  ///   atlas is being built: the index is made at the end.
   public func search(
     words: String, in names: [String]? = nil, filter: SearchFilter = SearchFilter(), limit: Int = 20
   ) throws -> [SearchResult] {
@@ -25,7 +26,7 @@ extension Atlas {
     let condition = names == nil ? "" : "AND (\((ranges + ["0"]).joined(separator: " OR ")))"
     return try read { db in
       guard try SearchText.hasRows(db) else {
-        throw AtlasError.file(path: url.path, reason: "has no text index; it is made when a build is finished")
+        throw notYet("index of words")
       }
       let rows = try Row.fetchCursor(
         db,

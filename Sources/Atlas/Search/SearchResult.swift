@@ -21,6 +21,8 @@ public struct SearchResult: Equatable, Sendable {
   public let label: String?
   /// The mean balanced accuracy of that explanation's tests; nil where none was made.
   public let labelScore: Double?
+  /// Why the label has no score; nil where it has one, or there is no label.
+  public let labelUntested: AtlasExplanation.Untested?
   /// Its largest example; nil for a feature that was never on.
   public let example: AtlasExample?
 }
@@ -42,11 +44,13 @@ extension Atlas {
   ) throws -> [SearchResult] {
     let label = try db.makeStatement(
       sql: """
-        SELECT text, (SELECT avg(balanced_accuracy) FROM score WHERE explanation_id = explanation.id) AS mean
+        SELECT id, text, (SELECT avg(balanced_accuracy) FROM score WHERE explanation_id = explanation.id) AS mean
         FROM explanation WHERE feature_id = ? AND (? IS NULL OR EXISTS(
           SELECT 1 FROM score WHERE explanation_id = explanation.id AND test = 'detection' AND balanced_accuracy >= ?))
         ORDER BY mean IS NULL, mean DESC, id LIMIT 1
         """)
+    let reasons = try db.makeStatement(
+      sql: "SELECT reason FROM score WHERE explanation_id = ? AND reason IS NOT NULL ORDER BY test, judge LIMIT 1")
     let rates = try db.makeStatement(sql: "SELECT rate FROM feature WHERE id = ?")
     let least = filter.minimumScore
     var results: [SearchResult] = []
@@ -56,11 +60,17 @@ extension Atlas {
       if let site = filter.site, read(by: hit.id) != site { continue }
       let found = try Row.fetchOne(label, arguments: [hit.id, least, least])
       if least != nil, found == nil { continue }
+      let mean: Double? = found?["mean"]
+      let untested = try found.flatMap { row -> AtlasExplanation.Untested? in
+        guard mean == nil else { return nil }
+        let reason = try String.fetchOne(reasons, arguments: [row["id"] as Int])
+        return .init(label: row["text"], reason: reason.flatMap(BalancedScore.Undefined.init))
+      }
       results.append(
         SearchResult(
           key: try key(hit.id), score: hit.score, activation: hit.activation, row: hit.row,
-          isApproximate: hit.isApproximate, rate: rate, label: found?["text"], labelScore: found?["mean"],
-          example: try best(hit.id, db)))
+          isApproximate: hit.isApproximate, rate: rate, label: found?["text"], labelScore: mean,
+          labelUntested: untested, example: try best(hit.id, db)))
     }
     return results
   }
@@ -81,6 +91,17 @@ extension Atlas {
   /// - Throws: `AtlasError.dictionary`.
   func dictionaries(_ names: [String]?) throws -> [AtlasDictionary] {
     try names.map { try $0.map(dictionary) } ?? dictionaries
+  }
+
+  /// The error for a search by what a build makes at its end.
+  func notYet(_ what: String) -> AtlasError {
+    guard case .building(let tokens, let planned) = state else {
+      return .file(path: url.path, reason: "has no \(what)")
+    }
+    return .file(
+      path: url.path,
+      reason: "has no \(what) yet, which the build makes after its last token (\(tokens) of \(planned) are counted): "
+        + "search by a text meanwhile, or run the same 'gscope atlas build' to its end")
   }
 
   static func checkLimit(_ limit: Int) throws {

@@ -8,9 +8,10 @@ extension AtlasFeatureReport {
       for score in explanation.scores {
         let judge = score.judge == explanation.author ? "" : " by \(score.judge)"
         let hard = score.hardAccuracy.map { " (hard \(Format.decimal($0, 2)))" } ?? ""
-        let figure = score.undefined.map { Self.words($0) } ?? Format.decimal(score.balancedAccuracy, 2) + hard
+        let figure = score.undefined.map(LabelTestReport.words) ?? Format.decimal(score.balancedAccuracy, 2) + hard
         parts.append("\(score.test.rawValue)\(judge) \(figure)")
       }
+      if explanation.scores.isEmpty, let reason = explanation.untested { parts.append(LabelTestReport.words(reason)) }
       let text = VisibleText.piece(explanation.text).replacing("␣", with: " ")
       try StandardOutput.line(
         "label      " + TextStyle.good.apply(text) + TextStyle.dim.apply("  [\(parts.joined(separator: "; "))]"))
@@ -21,6 +22,8 @@ extension AtlasFeatureReport {
   var labels: [(key: String, value: JSONValue)] {
     [
       ("label", .optional(feature.explanations.first?.text)),
+      ("label_score", .optional(feature.explanations.first?.score)),
+      ("label_untested", .optional(feature.explanations.first?.untested.map(LabelTestReport.name))),
       ("explanations", .array(feature.explanations.map(Self.json))),
     ]
   }
@@ -30,6 +33,7 @@ extension AtlasFeatureReport {
       ("text", .string(explanation.text)), ("author", .string(explanation.author)),
       ("method", .string(explanation.method)), ("created", .string(explanation.created)),
       ("prompt_sha256", .optional(explanation.promptSHA256)), ("scores", .array(explanation.scores.map(json))),
+      ("untested", .optional(explanation.untested.map(LabelTestReport.name))),
     ])
   }
 
@@ -41,24 +45,7 @@ extension AtlasFeatureReport {
       ("tn", .integer(score.trueNegatives)), ("fp", .integer(score.falsePositives)),
       ("refused", .integer(score.refused)), ("malformed", .integer(score.malformed)),
       ("timed_out", .integer(score.timedOut)), ("failed", .integer(score.failed)),
-      ("reason", .optional(score.undefined.map(name))),
+      ("reason", .optional(score.undefined.map(LabelTestReport.name))),
     ])
-  }
-
-  /// As JSON calls it.
-  static func name(_ reason: BalancedScore.Undefined) -> String {
-    switch reason {
-    case .tooFewExamples: "too_few_examples"
-    case .tooFewNegatives: "too_few_negatives"
-    case .tooFewAnswers: "too_few_answers"
-    }
-  }
-
-  private static func words(_ reason: BalancedScore.Undefined) -> String {
-    switch reason {
-    case .tooFewExamples: "untested: too few examples held out"
-    case .tooFewNegatives: "untested: too few silent windows held out"
-    case .tooFewAnswers: "untested: too few answers"
-    }
   }
 }

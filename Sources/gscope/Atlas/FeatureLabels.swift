@@ -9,7 +9,7 @@ import Sites
 final class FeatureLabels {
   /// For each dictionary the atlas that has it, and its name there.
   private var sources: [(atlas: Atlas, dictionary: AtlasDictionary)?] = []
-  private var known: [FeatureKey: String?] = [:]
+  private var known: [FeatureKey: AtlasExplanation?] = [:]
 
   /// - Parameter path: what `--atlas` says; without it `GSCOPE_ATLAS`, then the suite's own atlas where it was
   ///   expanded.
@@ -41,13 +41,13 @@ final class FeatureLabels {
     }
   }
 
-  /// The label to show of a feature of dictionary `index`; nil without one.
-  func label(_ index: Int, _ feature: DictionaryCode.Active) throws -> String? {
+  /// The label to show of a feature of dictionary `index`, with its scores; nil without one.
+  func label(_ index: Int, _ feature: DictionaryCode.Active) throws -> AtlasExplanation? {
     guard let (atlas, dictionary) = sources[index] else { return nil }
     let layer = dictionary.reads.count > 1 ? dictionary.reads[feature.read].layer : nil
     let key = FeatureKey(dictionary: dictionary.name, layer: layer, index: feature.feature)
     if let label = known[key] { return label }
-    let label = try atlas.explanations(key).first?.text
+    let label = try atlas.explanations(key).first
     known[key] = .some(label)
     return label
   }

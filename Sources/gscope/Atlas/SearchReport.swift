@@ -15,7 +15,7 @@ struct SearchReport {
     var members: [(key: String, value: JSONValue)] = [("query", .object(query))]
     if let text { members.append(("tokens", writer.json(text))) }
     members += [("results", .array(results.map(json))), ("seconds", .double(seconds))]
-    return .document(members)
+    return .document(id: text?.id, members)
   }
 
   private func json(_ result: SearchResult) -> JSONValue {
@@ -25,6 +25,7 @@ struct SearchReport {
     if let layer = result.key.layer { members.append(("layer", .integer(layer))) }
     members += [
       ("label", .optional(result.label)), ("label_score", .optional(result.labelScore)),
+      ("label_untested", .optional(result.labelUntested.map(LabelTestReport.name))),
       ("score", .optional(result.score)), ("rate", .double(result.rate)), ("value", .optional(result.activation)),
       ("bits", text == nil ? .null : .optional(result.score)), ("position", .optional(result.row)),
       ("approximate", .bool(result.isApproximate)),
@@ -54,11 +55,15 @@ struct SearchReport {
       }
       cells += [
         .init("\(result.key)"), .init(result.rate > 0 ? Format.short(1 / result.rate) : "never", .dim),
-        .init(result.label ?? result.example.map(Self.context) ?? ""),
+        .init(result.label.map { $0 + untested(result) } ?? result.example.map(Self.context) ?? ""),
       ]
       table.add(cells)
     }
     try table.write()
+  }
+
+  private func untested(_ result: SearchResult) -> String {
+    result.labelUntested.map { " [\(LabelTestReport.words($0))]" } ?? ""
   }
 
   /// An example's token in «», and what stands beside it.

@@ -9,21 +9,25 @@ import Tensors
 struct TextSearch {
   let text: TokenizedText
   private let opened: OpenedModel
-  private let flag: String
 
+  init(_ text: TokenizedText, opened: OpenedModel) {
+    self.text = text
+    self.opened = opened
+  }
+
+  /// The text that a flag gives.
   init(_ text: String, flag: String, opened: OpenedModel) throws {
     let input = InputText(id: nil, source: flag, content: .text(text))
-    self.text = try TokenizedText(
-      input, tokenizer: opened.tokenizer, vocabularySize: opened.configuration.vocabularySize)
-    self.opened = opened
-    self.flag = flag
+    self.init(
+      try TokenizedText(input, tokenizer: opened.tokenizer, vocabularySize: opened.configuration.vocabularySize),
+      opened: opened)
   }
 
   /// Positions of the tokens that count, or the one that was asked for.
   /// - Throws: `CommandError.usage` where there is none, or it does not count.
   func rows(_ position: Int?) throws -> [Int] {
     let counted = text.ids.indices.filter { !opened.isSpecial(text.ids[$0]) }
-    guard !counted.isEmpty else { throw CommandError.usage("\(flag) has no token but special ones") }
+    guard !counted.isEmpty else { throw CommandError.usage("\(text.source) has no token but special ones") }
     guard let position else { return counted }
     guard text.ids.indices ~= position else {
       throw CommandError.usage("--position is \(position); the text has tokens 0 to \(text.count - 1)")

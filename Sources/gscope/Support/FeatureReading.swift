@@ -1,3 +1,4 @@
+import Atlas
 import Dictionaries
 import Evaluation
 import Gemma
@@ -127,11 +128,18 @@ extension FeatureReading {
   }
 
   private static func json(
-    _ feature: DictionaryCode.Active, _ shape: DictionaryShape, label: String?
+    _ feature: DictionaryCode.Active, _ shape: DictionaryShape, label: AtlasExplanation?
   ) -> JSONValue {
     var members: [(key: String, value: JSONValue)] = [("index", .integer(feature.feature))]
     if shape.isMultiLayer { members.append(("layer", .integer(shape.reads[feature.read].layer))) }
-    return .object(members + [("activation", .float(feature.activation)), ("label", .optional(label))])
+    members += [("activation", .float(feature.activation)), ("label", .optional(label?.text))]
+    if let label {
+      members += [
+        ("label_score", .optional(label.score)),
+        ("label_untested", .optional(label.untested.map(LabelTestReport.name))),
+      ]
+    }
+    return .object(members)
   }
 
   static func sites(_ sites: [Site]) -> String { sites.map(\.description).joined(separator: ",") }
@@ -142,7 +150,7 @@ extension FeatureReading {
   ) throws {
     let writer = TokenWriter(tokenizer: opened.tokenizer.value)
     for (i, ((dictionary, card), part)) in zip(zip(dictionaries, cards), parts).enumerated() {
-      var labelled: [(name: String, label: String)] = []
+      var labelled: [(name: String, label: AtlasExplanation)] = []
       var seen: Set<String> = []
       let metrics = part.metrics
       let made = card.map {
@@ -162,7 +170,7 @@ extension FeatureReading {
           if !opened.isSpecial(text.ids[position]), seen.insert(name).inserted,
             let label = try labels.label(i, feature)
           {
-            labelled.append((name, VisibleText.piece(label).replacing("␣", with: " ")))
+            labelled.append((name, label))
           }
           return "\(name):\(Format.short(Double(feature.activation)))"
         }
@@ -175,8 +183,12 @@ extension FeatureReading {
       }
       try table.write()
       guard !labelled.isEmpty else { continue }
-      var list = TextTable([.init("feature", .right), .init("label")])
-      for item in labelled { list.add([.init(item.name), .init(item.label, .good)]) }
+      var list = TextTable([.init("feature", .right), .init("score", .right), .init("label")])
+      for (name, label) in labelled {
+        let text = VisibleText.piece(label.text).replacing("␣", with: " ")
+        let reason = label.untested.map { " [\(LabelTestReport.words($0))]" } ?? ""
+        list.add([.init(name), .init(Format.decimal(label.score, 2)), .init(text + reason, .good)])
+      }
       try list.write()
     }
   }

@@ -97,12 +97,23 @@ import Testing
         #expect(stored.malformed == counts.malformed && stored.refused == 0)
         if stored.balancedAccuracy != nil { figures += 1 }
       }
+      let accuracies = label.scores.compactMap(\.balancedAccuracy)
+      #expect((label.score == nil) == accuracies.isEmpty && (label.untested == nil) == (label.score != nil))
+      if let reason = label.scores.first?.undefined { #expect(label.untested == .test(reason)) }
       if live.contains(key) {
         let tested = label.scores.map(\.test) == [.detection, .fuzzing]
         #expect(tested || !given.isTestable, "\(key): \(label.text)")
       } else {
-        #expect(label.text == "never fired" && label.scores.isEmpty)
+        #expect(label.text == "never fired" && label.scores.isEmpty && label.untested == .neverFired)
       }
+    }
+    // A search tells the same of the label that it shows.
+    let found = try atlas.search(words: "fires", limit: 500) + atlas.search(words: "fired", limit: 500)
+    #expect(found.count > 20)
+    for result in found {
+      let label = try #require(try atlas.explanations(result.key).first)
+      #expect(result.label == label.text && result.labelUntested == label.untested)
+      #expect((result.labelScore == nil) == (label.score == nil))
     }
     #expect(figures > 20, "\(figures) figures")
 
@@ -113,6 +124,26 @@ import Testing
     #expect(try atlas.digest() == digest)
     #expect(try atlas.check().faults.isEmpty)
     #expect(!FileManager.default.fileExists(atPath: atlas.url.path + "-journal"))
+  }
+
+  /// Labels that claim nothing are told apart by what they say, which is what an atlas keeps of them.
+  @Test func labelsWithoutAClaimSayWhy() throws {
+    func untested(_ feature: ExplainedFeature) throws -> AtlasExplanation.Untested {
+      let label = try LexicalExplainer().explain(feature, check: {})
+      #expect(label.isTestable == (feature.key == "plain"))
+      return .init(label: label.text, reason: nil)
+    }
+    func planted(_ key: String, examples: Int, rate: Double) throws -> ExplainedFeature {
+      try PlantedText.feature(key, seed: 1, examples: examples, rate: rate) { pieces, _ in
+        pieces[PlantedText.peak] = "▁x"
+        return [PlantedText.peak]
+      }
+    }
+    #expect(try untested(planted("dead", examples: 0, rate: 0)) == .neverFired)
+    #expect(try untested(planted("rare", examples: 0, rate: 1e-5)) == .tooRare)
+    #expect(try untested(planted("dense", examples: 20, rate: 0.7)) == .tooDense)
+    #expect(try untested(planted("plain", examples: 20, rate: 0.1)) == .notTested)
+    #expect(AtlasExplanation.Untested(label: "x", reason: .tooFewNegatives) == .test(.tooFewNegatives))
   }
 
   private struct Fixed: Explainer {

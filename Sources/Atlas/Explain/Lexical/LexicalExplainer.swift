@@ -24,7 +24,7 @@ public struct LexicalExplainer: Explainer {
     try check()
     if let silence = feature.withoutExamples { return silence }
     if let rate = feature.rate, rate >= 0.5 {
-      return Explanation("fires on nearly every token" + raised(feature), isTestable: false)
+      return Explanation(Explanation.tooDense + raised(feature), isTestable: false)
     }
     return Explanation("fires " + rule(feature).text + raised(feature))
   }

@@ -15,12 +15,20 @@ public struct Explanation: Equatable, Sendable {
   }
 }
 
+extension Explanation {
+  /// Labels that claim nothing, by which they are known again where they are kept.
+  static let neverFired = "never fired"
+  static let tooRare = "fires too rarely to tell on what"
+  /// The beginning of one; tokens that are raised follow.
+  static let tooDense = "fires on nearly every token"
+}
+
 extension ExplainedFeature {
   /// What is said of a feature that there is nothing to explain from; nil where there is.
   var withoutExamples: Explanation? {
     guard explain.examples.isEmpty else { return nil }
     let isDead = rate == 0 && test.examples.isEmpty
-    return Explanation(isDead ? "never fired" : "fires too rarely to tell on what", isTestable: false)
+    return Explanation(isDead ? Explanation.neverFired : Explanation.tooRare, isTestable: false)
   }
 }
 
