@@ -98,6 +98,12 @@ import Testing
       let file = folder.appending(path: "gemma-3-270m/5-gscope-att-53/\(path)/batch-0.jsonl.gz")
       #expect(FileManager.default.fileExists(atPath: file.path))
     }
+    let told = try export(["--to", "neuronpedia", "--output", folder.path + "-json", "-d", "sae", "--json"]).json()
+    #expect(told["schema"] as? Int == 1 && told["kind"] as? String == "neuronpedia")
+    #expect(told["output"] as? String == folder.path + "-json" && (told["bytes"] as? Int ?? 0) > 1000)
+    let source = try #require((told["dictionaries"] as? [[String: Any]])?.first)
+    #expect(source["name"] as? String == "sae" && source["source"] as? String == "3-gscope-res-37")
+    #expect(source["features"] as? Int == 37 && (source["examples"] as? Int ?? 0) > 37 && source["labels"] as? Int == 0)
     let again = try export(to)
     #expect(again.status == 1 && again.errors.contains(folder.path), "\(again.errors)")
     for (arguments, status, text) in [
@@ -109,6 +115,30 @@ import Testing
       let result = try export(arguments + ["--output", directory.url.appending(path: "x").path])
       #expect(result.status == status && result.errors.contains(text), "\(arguments): \(result.errors)")
     }
+  }
+
+  /// The other layout and back, told as JSON.
+  @Test func examplesComeBack() throws {
+    let output = directory.url.appending(path: "atlas.sqlite").path
+    #expect(try build(output).status == 0)
+    let examples = directory.url.appending(path: "examples.safetensors").path
+    let written = try Tool.run([
+      "atlas", "export", output, "--to", "gemma-scope-2", "-d", "sae", "--output", examples, "--json",
+    ])
+    #expect(written.status == 0, "\(written.errors)")
+    let export = try written.json()
+    let size = try FileManager.default.attributesOfItem(atPath: examples)[.size] as? Int
+    #expect(export["kind"] as? String == "gemma-scope-2" && export["bytes"] as? Int == size)
+    #expect((export["dictionaries"] as? [[String: Any]])?.first?["features"] as? Int == 37)
+    let copy = directory.url.appending(path: "copy.sqlite").path
+    let read = try Tool.run([
+      "atlas", "import", examples, "--model", Tool.model, "--dictionary", "sae=" + AtlasPlace.sae, "--output", copy,
+      "--json",
+    ])
+    #expect(read.status == 0, "\(read.errors)")
+    let told = try read.json()
+    #expect(told["kind"] as? String == "atlas" && told["from"] as? String == "gemma-scope-2")
+    #expect(told["features"] as? Int == 37 && told["output"] as? String == copy && told["seconds"] is Double)
   }
 
   @Test func mistakesAreNamed() throws {
@@ -137,7 +167,8 @@ import Testing
     let kills = RandomKills(
       command: { folder in
         texts.build(
-          folder.appending(path: "atlas.sqlite").path, tokens: 900, dictionaries + ["--batch", "2", "--save-every", "0"])
+          folder.appending(path: "atlas.sqlite").path, tokens: 900,
+          dictionaries + ["--batch", "2", "--save-every", "0"])
       }, place: place.url,
       contents: { name, data in
         guard name == "atlas.sqlite", let url = try? place.write(data, as: "copy.sqlite"),

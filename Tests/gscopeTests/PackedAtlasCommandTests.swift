@@ -24,11 +24,20 @@ import Testing
   }
 
   @Test func packedAtlasesAreExpanded() throws {
-    let written = try Tool.run(["atlas", "export", atlas, "--to", "packed", "--output", packed, "--top", "4"])
+    let written = try Tool.run(["atlas", "export", atlas, "--to", "packed", "--output", packed, "--top", "4", "--json"])
     #expect(written.status == 0, "\(written.errors)")
+    let export = try written.json()
+    let parts = try #require(export["parts"] as? [[String: Any]])
+    #expect(export["kind"] as? String == "packed" && export["output"] as? String == packed)
+    #expect(parts.count > 5 && parts.allSatisfy { $0["name"] is String && $0["bytes"] is Int })
+    let size = try FileManager.default.attributesOfItem(atPath: packed)[.size] as? Int
+    #expect(export["bytes"] as? Int == size)
     let copy = directory.url.appending(path: "copy.sqlite").path
-    let expanded = try expand(copy, ["--dictionary", "sae=" + Self.path])
+    let expanded = try expand(copy, ["--dictionary", "sae=" + Self.path, "--json"])
     #expect(expanded.status == 0, "\(expanded.errors)")
+    let told = try expanded.json()
+    #expect(told["kind"] as? String == "atlas" && told["from"] as? String == "packed" && told["features"] as? Int == 37)
+    #expect(told["output"] as? String == copy && (told["bytes"] as? Int ?? 0) > 10_000)
     let check = try Tool.run(["atlas", "check", copy, "--model", Tool.model, "--recount", "300", "--json"])
     #expect(check.status == 0, "\(check.output)\(check.errors)")
     let recount = try #require(try check.json()["recount"] as? [String: Any])
@@ -60,6 +69,9 @@ import Testing
       let active = try #require(try result.json()["active"] as? [[String: Any]])
       var labels: [Int: String] = [:]
       for feature in active.flatMap({ $0["features"] as? [[String: Any]] ?? [] }) {
+        // A label comes with its score or with why it has none.
+        let (score, reason) = (feature["label_score"] is Double, feature["label_untested"] is String)
+        #expect(feature["label"] is String ? score != reason : !score && !reason)
         labels[feature["index"] as? Int ?? -1] = feature["label"] as? String
       }
       return labels

@@ -35,7 +35,7 @@ struct NeuronpediaArguments: ParsableArguments {
   }
 
   /// Writes and tells what.
-  func write(_ atlas: Atlas, _ names: [String]?, to folder: URL) throws {
+  func write(_ atlas: Atlas, _ names: [String]?, to folder: URL, json: Bool) throws {
     var options = NeuronpediaOptions()
     options.modelID = modelId
     options.sourceSet = sourceSet
@@ -48,6 +48,18 @@ struct NeuronpediaArguments: ParsableArguments {
     let opening: ((AtlasDictionary) throws -> SparseDictionary)? = vectors ? { try Self.opened($0) } : nil
     let export = try atlas.writeNeuronpedia(
       of: names, to: folder, options: options, vectors: opening, check: Interruption.check)
+    if json {
+      let sources = export.sources.map { source -> JSONValue in
+        [
+          "name": .string(source.dictionary), "source": .string(source.id), "features": .integer(source.features),
+          "examples": .integer(source.activations), "labels": .integer(source.explanations),
+        ]
+      }
+      let members: [(key: String, value: JSONValue)] = [
+        ("model_id", .string(export.modelID)), ("dictionaries", .array(sources)),
+      ]
+      return try AtlasFileReport(url: folder, kind: "neuronpedia", members: members).write()
+    }
     for source in export.sources {
       try StandardOutput.line(
         "\(folder.relativePath)/\(export.modelID)/\(source.id)  \(source.dictionary): "

@@ -9,7 +9,7 @@ struct PackedImport {
   let model: ModelOptions
   let dictionaries: DictionaryOptions
 
-  func run(to output: String) throws {
+  func run(to output: String, json: Bool) throws {
     let start = ContinuousClock.now
     let packed = try PackedAtlas(contentsOf: file)
     let opened = try model.open()
@@ -23,10 +23,24 @@ struct PackedImport {
       AtlasModel(name: opened.name, sha256: try opened.weightHash()), tokenizer: tokenizer, report: view.show,
       check: Interruption.check)
     let atlas = try Atlas(contentsOf: URL(filePath: output))
+    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    if json { return try Self.report(atlas, from: "packed", seconds: seconds) }
     let features = atlas.dictionaries.reduce(0) { $0 + $1.features }
     try StandardOutput.line(
       "\(Format.count(features, "feature")) of \(atlas.dictionaries.count) dictionaries in \(output), "
-        + Format.duration((ContinuousClock.now - start) / .seconds(1)))
+        + Format.duration(seconds))
+  }
+
+  /// What an import of either kind made.
+  static func report(_ atlas: Atlas, from source: String, seconds: Double) throws {
+    let features = atlas.dictionaries.reduce(0) { $0 + $1.features }
+    try AtlasFileReport(
+      url: atlas.url, kind: "atlas",
+      members: [
+        ("from", .string(source)), ("features", .integer(features)),
+        ("dictionaries", AtlasFileReport.dictionaries(atlas.dictionaries)), ("seconds", .double(seconds)),
+      ]
+    ).write()
   }
 
   /// The suite in whose folder the file lies.

@@ -37,8 +37,16 @@ struct PackingFlags: ParsableArguments {
   }
 
   /// Writes a packed atlas, and says what takes the room.
-  func pack(_ atlas: Atlas, to output: String) throws {
-    let parts = try atlas.pack(to: URL(filePath: output), options: options, check: Interruption.check)
+  func pack(_ atlas: Atlas, to output: String, json: Bool) throws {
+    let url = URL(filePath: output)
+    let parts = try atlas.pack(to: url, options: options, check: Interruption.check)
+    if json {
+      let sizes = parts.map { part -> JSONValue in ["name": .string(part.part), "bytes": .integer(part.bytes)] }
+      let members: [(key: String, value: JSONValue)] = [
+        ("dictionaries", AtlasFileReport.dictionaries(atlas.dictionaries)), ("parts", .array(sizes)),
+      ]
+      return try AtlasFileReport(url: url, kind: "packed", members: members).write()
+    }
     let largest = parts.sorted { $0.bytes > $1.bytes }.prefix(6)
     try StandardOutput.line(
       "\(Format.bytes(parts.reduce(0) { $0 + $1.bytes })) in \(output): "

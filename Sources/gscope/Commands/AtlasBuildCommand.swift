@@ -79,7 +79,8 @@ struct AtlasBuildCommand: ParsableCommand {
     let view = AtlasProgress()
     var trimmed = ContinuousClock.now
     try builder.build { progress in
-      if ContinuousClock.now - trimmed > .seconds(10) {
+      // A small model frees 10 MB in a second.
+      if ContinuousClock.now - trimmed > .seconds(2) {
         MemoryPolicy.returnFreedPages()
         trimmed = .now
       }

@@ -43,6 +43,8 @@ struct AtlasExportCommand: ParsableCommand {
     name: .shortAndLong, help: ArgumentHelp("The file or folder to write.", valueName: "path"), completion: .file())
   var output: String
 
+  @Flag(help: "Write JSON.") var json = false
+
   @OptionGroup(title: "Neuronpedia") var neuronpedia: NeuronpediaArguments
   @OptionGroup(title: "Packed atlases") var packing: PackingFlags
 
@@ -63,8 +65,8 @@ struct AtlasExportCommand: ParsableCommand {
     switch to {
     case .gemmaScope2: try writeExamples(atlas)
     case .neuronpedia:
-      try neuronpedia.write(atlas, dictionary.isEmpty ? nil : dictionary, to: URL(filePath: output))
-    case .packed: try packing.pack(atlas, to: output)
+      try neuronpedia.write(atlas, dictionary.isEmpty ? nil : dictionary, to: URL(filePath: output), json: json)
+    case .packed: try packing.pack(atlas, to: output, json: json)
     }
   }
 
@@ -73,7 +75,14 @@ struct AtlasExportCommand: ParsableCommand {
       throw CommandError.usage(
         "--dictionary: name one of \(atlas.dictionaries.map(\.name).joined(separator: ", "))")
     }
-    try atlas.writeExamples(of: name, to: URL(filePath: output), check: Interruption.check)
+    let url = URL(filePath: output)
+    try atlas.writeExamples(of: name, to: url, check: Interruption.check)
+    if json {
+      let members: [(key: String, value: JSONValue)] = [
+        ("dictionaries", AtlasFileReport.dictionaries([try atlas.dictionary(name)]))
+      ]
+      return try AtlasFileReport(url: url, kind: to.rawValue, members: members).write()
+    }
     try StandardOutput.line("examples of \(name) in \(output)")
   }
 }

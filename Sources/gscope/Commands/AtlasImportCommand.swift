@@ -29,6 +29,8 @@ struct AtlasImportCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "file"), completion: .file())
   var output: String
 
+  @Flag(help: "Write JSON.") var json = false
+
   func validate() throws {
     guard isPacked || dictionaries.dictionary.count == 1 else {
       throw ValidationError("Give the one --dictionary that the examples are of.")
@@ -40,8 +42,9 @@ struct AtlasImportCommand: ParsableCommand {
   func run() throws {
     if isPacked {
       let packed = PackedImport(file: URL(filePath: examples), model: model, dictionaries: dictionaries)
-      return try packed.run(to: output)
+      return try packed.run(to: output, json: json)
     }
+    let start = ContinuousClock.now
     let opened = try model.open()
     let tokenizer = try opened.tokenizer.required()
     let items = try dictionaries.open(for: opened)
@@ -54,6 +57,10 @@ struct AtlasImportCommand: ParsableCommand {
       AtlasModel(name: opened.name, sha256: try opened.weightHash()), tokenizer: tokenizer)
     let progress = Progress("import", total: item.dictionary.shape.width, unit: "features")
     try importer.write(to: url) { try progress.advance(by: 1) }
+    if json {
+      return try PackedImport.report(
+        Atlas(contentsOf: url), from: "gemma-scope-2", seconds: (ContinuousClock.now - start) / .seconds(1))
+    }
     try StandardOutput.line("\(Format.count(item.dictionary.shape.width, "feature")) in \(output)")
   }
 }
