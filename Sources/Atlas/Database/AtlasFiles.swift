@@ -74,7 +74,7 @@ struct AtlasFiles {
       configuration.maximumReaderCount = 2
       configuration.prepareDatabase { db in
         // Rows are rewritten while it is built; nothing in them is secret.
-        try db.execute(sql: "PRAGMA secure_delete = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536")
+        try db.execute(sql: "PRAGMA secure_delete = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384")
       }
       return try DatabasePool(path: working.path, configuration: configuration)
     }

@@ -23,7 +23,7 @@ struct SuiteBuildCommand: ParsableCommand {
       folder for each and suite.json, which lists them with the figures measured on held-out text.
 
       Example: gscope suite build recipes/suite-270m.json --corpus .cache/corpus/train.jsonl.gz \
-      --heldout .cache/corpus/heldout.jsonl.gz --output suites/gemma-3-270m --compact
+      --heldout .cache/corpus/heldout.jsonl.gz --output suite-270m --compact
       """)
 
   @OptionGroup var model: ModelOptions
