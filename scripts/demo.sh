@@ -21,9 +21,9 @@ if [ -f "$packed" ]; then
   show features --dictionary suites/gemma-3-270m/resid_post/layer_12_width_2k_l0_60 --text "$sentence" --top-k 3 \
     --atlas "$atlas"
   show atlas search "$atlas" --text "$sentence" --top-k 8
-  # The third of these is seldom one that fires everywhere; sed takes the last that it meets.
+  # One that fires seldom has something to tell; sed takes the last that it meets.
   feature=$("$gscope" atlas search "$atlas" --dictionary resid_post/layer_12_width_2k_l0_60 --text "$sentence" \
-    --top-k 3 --json | sed -E 's/.*"dictionary":"([^"]*)","index":([0-9]+).*/\1#\2/')
+    --top-k 2 --max-rate 0.002 --json | sed -E 's/.*"dictionary":"([^"]*)","index":([0-9]+).*/\1#\2/')
   show atlas show "$atlas" "$feature" --examples 4
   show atlas search "$atlas" --words 'city' --top-k 5
 else
