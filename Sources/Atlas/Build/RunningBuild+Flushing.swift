@@ -5,8 +5,7 @@ import Tokenization
 extension RunningBuild {
   /// Brings what readers see up to `state`: statistics and top examples; the rest comes when the pass is done.
   func flush(_ state: BuildState, _ db: Database) throws {
-    try AtlasBuilder.set("tokens", "\(state.cursor.counted)", db)
-    try AtlasBuilder.set("sequences", "\(state.cursor.sequence)", db)
+    try writeProgress(state, db)
     try db.execute(sql: "DELETE FROM example")
     let writer = try makeWriter(db)
     for (tally, first) in zip(state.tallies, builder.firstFeatures) {
@@ -17,6 +16,12 @@ extension RunningBuild {
         }
       }
     }
+  }
+
+  /// Over how many tokens and sequences what stands in the file was counted.
+  func writeProgress(_ state: BuildState, _ db: Database) throws {
+    try AtlasBuilder.set("tokens", "\(state.cursor.counted)", db)
+    try AtlasBuilder.set("sequences", "\(state.cursor.sequence)", db)
   }
 
   func makeWriter(_ db: Database) throws -> FeatureWriter {

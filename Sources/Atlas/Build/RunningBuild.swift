@@ -71,7 +71,8 @@ struct RunningBuild {
     let hash = SHA256.hex(of: bytes)
     let (cursor, state) = (state.cursor, state)
     try pool.write { db in
-      if !isLast { try flush(state, db) }
+      // The last time all is about to be written for good; readers need to know of how many tokens.
+      try isLast ? writeProgress(state, db) : flush(state, db)
       try db.execute(
         sql: """
           INSERT INTO build(id, cursor, state_file, state_sha256, tokens) VALUES (1, ?, ?, ?, ?)

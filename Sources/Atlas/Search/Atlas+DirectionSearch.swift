@@ -39,7 +39,9 @@ extension Atlas {
         let blocks = try Row.fetchCursor(
           db, sql: "SELECT first, count, data FROM direction WHERE dictionary_id = ? AND kind = ? ORDER BY first",
           arguments: [dictionary.id, kind])
+        var isThere = false
         while let block = try blocks.next() {
+          isThere = true
           let (first, count): (Int, Int) = (block["first"], block["count"])
           guard 0..<dictionary.features ~= first, 0...dictionary.features - first ~= count else {
             throw AtlasError.file(
@@ -50,9 +52,10 @@ extension Atlas {
             hits.append(Hit(id: dictionary.firstFeature + first + offset, score: cosine))
           }
         }
+        // A build writes them one dictionary at a time: some alone would look like all.
+        if !isThere, case .building = state { throw missing("directions") }
       }
       guard !hits.isEmpty else {
-        if case .building = state { throw notYet("directions") }
         let what = if case .read(let site) = side { "dictionary that reads \(site)" } else { "directions" }
         throw AtlasError.option(name: "direction", reason: "the atlas has no \(what) to compare with")
       }

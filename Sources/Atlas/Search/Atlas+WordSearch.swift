@@ -26,7 +26,7 @@ extension Atlas {
     let condition = names == nil ? "" : "AND (\((ranges + ["0"]).joined(separator: " OR ")))"
     return try read { db in
       guard try SearchText.hasRows(db) else {
-        throw notYet("index of words")
+        throw missing("index of words")
       }
       let rows = try Row.fetchCursor(
         db,

@@ -44,7 +44,7 @@ extension Atlas {
   ) throws -> [SearchResult] {
     let label = try db.makeStatement(
       sql: """
-        SELECT id, text, (SELECT avg(balanced_accuracy) FROM score WHERE explanation_id = explanation.id) AS mean
+        SELECT id, text, author, (SELECT avg(balanced_accuracy) FROM score WHERE explanation_id = explanation.id) AS mean
         FROM explanation WHERE feature_id = ? AND (? IS NULL OR EXISTS(
           SELECT 1 FROM score WHERE explanation_id = explanation.id AND test = 'detection' AND balanced_accuracy >= ?))
         ORDER BY mean IS NULL, mean DESC, id LIMIT 1
@@ -64,7 +64,9 @@ extension Atlas {
       let untested = try found.flatMap { row -> AtlasExplanation.Untested? in
         guard mean == nil else { return nil }
         let reason = try String.fetchOne(reasons, arguments: [row["id"] as Int])
-        return .init(label: row["text"], reason: reason.flatMap(BalancedScore.Undefined.init))
+        return .init(
+          label: row["text"], by: row["author"],
+          reason: try reason.map { try BalancedScore.Undefined(stored: $0, path: url.path) })
       }
       results.append(
         SearchResult(
@@ -93,10 +95,10 @@ extension Atlas {
     try names.map { try $0.map(dictionary) } ?? dictionaries
   }
 
-  /// The error for a search by what a build makes at its end.
-  func notYet(_ what: String) -> AtlasError {
+  /// The error for a search by what a build makes at its end, and is not there.
+  func missing(_ what: String) -> AtlasError {
     guard case .building(let tokens, let planned) = state else {
-      return .file(path: url.path, reason: "has no \(what)")
+      return .file(path: url.path, reason: "has no \(what), which every finished build has; it was altered since")
     }
     return .file(
       path: url.path,

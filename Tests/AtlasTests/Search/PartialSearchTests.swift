@@ -40,4 +40,29 @@ import Tokenization
       codes: [("residual", try tiny.dictionaries[0].encode([input]))], rows: Array(1..<ids.count))
     #expect(!found.isEmpty)
   }
+
+  /// Stopped once one of two dictionaries has its directions: some alone are not given out as all.
+  @Test func directionsOfSomeAreNotAll() throws {
+    let tiny = try TinyAtlas(names: ["residual", "transcoder"])
+    let url = tiny.url("atlas.sqlite")
+    let options = {
+      var options = TinyAtlas.options
+      options.saveEvery = 1000
+      return options
+    }()
+    #expect(throws: Stopped.self) {
+      try tiny.builder(url, options).build { progress in
+        if progress.stage == .neighbours, progress.done > 0 { throw Stopped() }
+      }
+    }
+    let partial = try Atlas(contentsOf: url, allowPartial: true)
+    // Told though the pass was never saved before its end.
+    #expect(partial.state == .building(tokens: 1500, of: 1500))
+    let direction = try tiny.dictionaries[0].decoderRow(read: 0, feature: 3, write: 0)
+    #expect(try partial.search(direction: direction, in: ["residual"]).first?.key.index == 3)
+    for names in [nil, ["transcoder"], ["residual", "transcoder"]] {
+      let error = #expect(throws: AtlasError.self) { try partial.search(direction: direction, in: names) }
+      #expect(error?.description.contains("has no directions yet") == true, "\(String(describing: error))")
+    }
+  }
 }
