@@ -111,7 +111,12 @@ import Testing
     let process = try start(arguments(server, "--parallel", "3"), errors: errors)
     wait(for: server, requests: 3)
     kill(process.processIdentifier, SIGINT)
-    let message = String(decoding: errors.fileHandleForReading.availableData, as: UTF8.self)
+    var message = ""
+    while !message.contains("under way") {
+      let more = errors.fileHandleForReading.availableData
+      if more.isEmpty { break }
+      message += String(decoding: more, as: UTF8.self)
+    }
     #expect(message.contains("waiting for 3 answers under way"), "\(message)")
     let start = ContinuousClock.now
     kill(process.processIdentifier, SIGINT)

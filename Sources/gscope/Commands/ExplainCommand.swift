@@ -55,7 +55,7 @@ struct ExplainCommand: ParsableCommand {
       // A judge's labels cost money and minutes, and are kept one by one.
       try run.explain(
         keys, of: atlas, into: ExplanationStore(atlas), batch: session == nil ? 512 : 1, check: Interruption.check,
-        waiting: { if session != nil { tellOfAnswers($0) } },
+        onWait: { if session != nil { tellOfAnswers($0) } },
         report: { result in
           summary.add(result)
           // A run that was stopped has results yet to keep; its own check is what stops it.

@@ -131,7 +131,7 @@ import Testing
     func untested(_ feature: ExplainedFeature) throws -> AtlasExplanation.Untested {
       let label = try LexicalExplainer().explain(feature, check: {})
       #expect(label.isTestable == (feature.key == "plain"))
-      return .init(label: label.text, reason: nil)
+      return .init(label: label.text, by: LexicalExplainer.name, reason: nil)
     }
     func planted(_ key: String, examples: Int, rate: Double) throws -> ExplainedFeature {
       try PlantedText.feature(key, seed: 1, examples: examples, rate: rate) { pieces, _ in
@@ -143,7 +143,14 @@ import Testing
     #expect(try untested(planted("rare", examples: 0, rate: 1e-5)) == .tooRare)
     #expect(try untested(planted("dense", examples: 20, rate: 0.7)) == .tooDense)
     #expect(try untested(planted("plain", examples: 20, rate: 0.1)) == .notTested)
-    #expect(AtlasExplanation.Untested(label: "x", reason: .tooFewNegatives) == .test(.tooFewNegatives))
+    #expect(AtlasExplanation.Untested(label: "x", by: "judge", reason: .tooFewNegatives) == .test(.tooFewNegatives))
+    // Others say such things of what they have seen.
+    for (author, label) in [
+      ("judge", "fires on nearly every token; raises “x”"), ("lexical", "fires on nearly every token of French prose"),
+      ("person", "never fired"), ("person", "fires too rarely to tell on what"),
+    ] {
+      #expect(AtlasExplanation.Untested(label: label, by: author, reason: nil) == .notTested, "\(author): \(label)")
+    }
   }
 
   private struct Fixed: Explainer {

@@ -84,43 +84,41 @@ import Testing
     #expect(scripted.server.requests.count == 8 * 9 && Set(asked.items).count == 3)
   }
 
-  /// An answer under way when a run is stopped is kept however slow it is; a wait that is shorter loses it.
+  /// An answer under way when a run is stopped is kept however slow it is.
   @Test func slowAnswersAreWaitedFor() throws {
     let features = try features(3)
-    for grace in [Duration.milliseconds(400), nil] {
-      let slow = ScriptedServer.Step.late(seconds: 2, FakeModel.step)
-      let scripted = try ScriptedSession([slow, slow, slow, FakeModel.step])
-      let (server, session) = (scripted.server, scripted.session)
-      let told = Log<Int>()
-      let run = ExplanationRun(
-        explainer: ChatExplainer(session), judge: ChatJudge(session), parallel: 3, grace: grace)
-      #expect(throws: Interrupted.self) {
-        try run.explain(
-          features, check: { if server.requests.count == 3 { throw Interrupted() } }, waiting: { told.add($0) },
-          sink: { _ in })
-      }
-      #expect(told.items == [3] && session.ledger.answers == (grace == nil ? 3 : 0))
-      guard grace == nil else { continue }
-      // They are the first of the whole run, which asks for none of them again.
-      #expect(try self.run(session, features).count == 3)
-      #expect(server.requests.count == 3 * 9 && session.counts.fromLedger == 3)
+    let slow = ScriptedServer.Step.late(seconds: 2, FakeModel.step)
+    let scripted = try ScriptedSession([slow, slow, slow, FakeModel.step])
+    let (server, session) = (scripted.server, scripted.session)
+    let told = Log<Int>()
+    let run = ExplanationRun(explainer: ChatExplainer(session), judge: ChatJudge(session), parallel: 3)
+    #expect(throws: Interrupted.self) {
+      try run.explain(
+        features, check: { if server.requests.count == 3 { throw Interrupted() } }, onWait: { told.add($0) },
+        sink: { _ in })
     }
+    #expect(told.items == [3] && session.ledger.answers == 3)
+    // They are the first of the whole run, which asks for none of them again.
+    #expect(try self.run(session, features).count == 3)
+    #expect(server.requests.count == 3 * 9 && session.counts.fromLedger == 3)
   }
 
   /// So are they where an error ended the run, of which another question is the cause.
   @Test func errorsElsewhereLoseNoAnswer() throws {
-    let slow = ScriptedServer.Step.late(seconds: 2, FakeModel.step)
+    let slow = ScriptedServer.Step.late(seconds: 4, FakeModel.step)
     let scripted = try ScriptedSession([
-      .late(seconds: 0.7, .answer("{}", status: 404)), slow, slow, slow, FakeModel.step,
+      .late(seconds: 2, .answer("{}", status: 404)), slow, slow, slow, FakeModel.step,
     ])
     let (server, session) = (scripted.server, scripted.session)
     let told = Log<Int>()
     let run = ExplanationRun(explainer: ChatExplainer(session), judge: ChatJudge(session), parallel: 4)
     let thrown = #expect(throws: ExplanationError.self) {
-      try run.explain(try features(4), waiting: { told.add($0) }, sink: { _ in })
+      try run.explain(try features(4), onWait: { told.add($0) }, sink: { _ in })
     }
-    #expect(thrown?.isResumable == true && told.items == [3])
-    #expect(server.requests.count == 4 && session.ledger.answers == 3)
+    #expect(thrown?.isResumable == true)
+    // On a busy machine a worker may have come too late to ask.
+    let asked = server.requests.count - 1
+    #expect(told.items == [asked] && session.ledger.answers == asked && asked > 0)
   }
 
   @Test func aWaitIsInterrupted() throws {

@@ -25,42 +25,37 @@ public struct ExplanationRun: Sendable {
   private let judge: any Judge
   private let options: ScoringOptions
   private let parallel: Int
-  private let grace: Duration?
 
-  /// - Parameters:
-  ///   - parallel: features at work at the same time. Results do not depend on it.
-  ///   - grace: how long a run that ends early waits for answers under way, which are paid for; those that come later
-  ///     are lost. Nil waits for all of them, each of which comes or fails within its own timeout.
+  /// A run that ends early waits for all answers under way, which are paid for; each comes or fails within its own timeout.
+  /// - Parameter parallel: features at work at the same time. Results do not depend on it.
   public init(
-    explainer: any Explainer, judge: any Judge, options: ScoringOptions = ScoringOptions(), parallel: Int = 4,
-    grace: Duration? = nil
+    explainer: any Explainer, judge: any Judge, options: ScoringOptions = ScoringOptions(), parallel: Int = 4
   ) {
     self.explainer = explainer
     self.judge = judge
     self.options = options
     self.parallel = parallel
-    self.grace = grace
   }
 
   /// Explains features as they come, a few ahead of what is given out.
   /// - Parameters:
   ///   - check: called several times a second on the calling thread; throws to stop.
-  ///   - waiting: called at most once, where the run ends early and answers are under way, with their number.
+  ///   - onWait: called at most once, where the run ends early and answers are under way, with their number.
   ///   - sink: takes results on the calling thread, in the order of the features. Where a run ends early it still gets
   ///     the results that were finished, some features left out.
   /// - Throws: `ExplanationError`, what `check` and `sink` throw.
   public func explain(
-    _ features: some Sequence<ExplainedFeature>, check: () throws -> Void = {}, waiting: (Int) -> Void = { _ in },
+    _ features: some Sequence<ExplainedFeature>, check: () throws -> Void = {}, onWait: (Int) -> Void = { _ in },
     sink: (ExplanationResult) throws -> Void
   ) throws {
     var iterator = features.makeIterator()
-    try explain(next: { iterator.next() }, check: check, waiting: waiting, sink: sink)
+    try explain(next: { iterator.next() }, check: check, onWait: onWait, sink: sink)
   }
 
   /// The same for features that are read as they are needed; `next` gives nil after the last.
   /// - Throws: also what `next` throws.
   public func explain(
-    next: () throws -> ExplainedFeature?, check: () throws -> Void = {}, waiting: (Int) -> Void = { _ in },
+    next: () throws -> ExplainedFeature?, check: () throws -> Void = {}, onWait: (Int) -> Void = { _ in },
     sink: (ExplanationResult) throws -> Void
   ) throws {
     guard 1...256 ~= parallel else {
@@ -69,8 +64,8 @@ public struct ExplanationRun: Sendable {
     guard 1...1000 ~= options.windows else {
       throw ExplanationError.setting(name: "windows of a test", expected: "1 to 1000", found: "\(options.windows)")
     }
-    let workers = OrderedWorkers(count: parallel, grace: grace, work: result)
-    try workers.run(next: next, check: check, waiting: waiting, sink: sink)
+    let workers = OrderedWorkers(count: parallel, work: result)
+    try workers.run(next: next, check: check, onWait: onWait, sink: sink)
   }
 
   @Sendable private func result(

@@ -9,28 +9,25 @@ final class OrderedWorkers<Input: Sendable, Output: Sendable>: @unchecked Sendab
   typealias Work = @Sendable (Input, @Sendable () throws -> Void) throws -> Output
 
   private let count: Int
-  private let grace: Duration?
   private let work: Work
   private let condition = NSCondition()
-  private var waiting: [(index: Int, input: Input)] = []
+  private var queue: [(index: Int, input: Input)] = []
   private var results: [Int: Output] = [:]
   private var failure: (index: Int, error: any Error)?
   private var active = 0
   private var isOver = false
 
-  /// - Parameter grace: how long a run that ends early waits for work under way; nil until all of it is done.
-  init(count: Int, grace: Duration?, work: @escaping Work) {
+  init(count: Int, work: @escaping Work) {
     self.count = count
-    self.grace = grace
     self.work = work
   }
 
   /// Runs to the end of the items. May be called once.
-  /// - Parameter waiting: told, where the run ends early, how much work goes on that cannot be stopped at once.
+  /// - Parameter onWait: told, where the run ends early, how much work goes on that cannot be stopped at once.
   /// - Throws: what `next`, `check` or `sink` threw, else what the work on the first of the items threw that failed;
   ///   results that were finished have been given out.
   func run(
-    next: () throws -> Input?, check: () throws -> Void, waiting: (Int) -> Void, sink: (Output) throws -> Void
+    next: () throws -> Input?, check: () throws -> Void, onWait: (Int) -> Void, sink: (Output) throws -> Void
   ) throws {
     for _ in 0..<count {
       let thread = Thread { [self] in loop() }
@@ -62,7 +59,7 @@ final class OrderedWorkers<Input: Sendable, Output: Sendable>: @unchecked Sendab
         waitForResult(given)
       }
     } catch {
-      end(waiting)
+      end(onWait)
       // A sink that failed once has no use for more.
       if isTaken { for (_, output) in locked({ results }).sorted(by: { $0.key < $1.key }) { try sink(output) } }
       throw error
@@ -74,9 +71,9 @@ final class OrderedWorkers<Input: Sendable, Output: Sendable>: @unchecked Sendab
     condition.lock()
     defer { condition.unlock() }
     while true {
-      while waiting.isEmpty, !isOver { condition.wait() }
+      while queue.isEmpty, !isOver { condition.wait() }
       guard !isOver else { return }
-      let (index, input) = waiting.removeFirst()
+      let (index, input) = queue.removeFirst()
       active += 1
       condition.unlock()
       let outcome = Result { try work(input) { [self] in if locked({ isOver }) { throw Stopped() } } }
@@ -94,7 +91,7 @@ final class OrderedWorkers<Input: Sendable, Output: Sendable>: @unchecked Sendab
 
   private func put(_ index: Int, _ input: Input) {
     locked {
-      waiting.append((index, input))
+      queue.append((index, input))
       condition.broadcast()
     }
   }
@@ -108,42 +105,26 @@ final class OrderedWorkers<Input: Sendable, Output: Sendable>: @unchecked Sendab
     }
   }
 
-  /// Lets no new work begin and waits for what is under way, as long as `grace`.
+  /// Lets no new work begin and waits for what is under way.
   private func end(_ tell: (Int) -> Void) {
-    let limit = grace.map { Date(timeIntervalSinceNow: min($0.seconds, Self.longestGrace)) }
     locked {
       isOver = true
-      waiting = []
+      queue = []
       condition.broadcast()
     }
     // What looks whether it is to stop has done so by then; the rest waits for an answer.
     let reaction = Date(timeIntervalSinceNow: Self.reaction)
-    let busy = waitForWork(until: limit.map { min($0, reaction) } ?? reaction)
+    let busy = locked {
+      while active > 0, condition.wait(until: reaction) {}
+      return active
+    }
     guard busy > 0 else { return }
     tell(busy)
-    _ = waitForWork(until: limit)
+    locked { while active > 0 { condition.wait() } }
   }
 
   /// Seconds within which work that can be stopped has stopped.
   private static var reaction: Double { 0.25 }
-
-  /// Seconds; on Linux Foundation cannot wait until a day centuries from now, for it counts nanoseconds.
-  private static var longestGrace: Double { 1e7 }
-
-  /// - Parameter limit: nil for none.
-  /// - Returns: how many are still at work.
-  private func waitForWork(until limit: Date?) -> Int {
-    locked {
-      while active > 0 {
-        if let limit {
-          guard condition.wait(until: limit) else { break }
-        } else {
-          condition.wait()
-        }
-      }
-      return active
-    }
-  }
 
   private func locked<Result>(_ body: () throws -> Result) rethrows -> Result {
     condition.lock()

@@ -36,12 +36,7 @@ extension AtlasExplanation.Score {
     guard let test = LabelTest(rawValue: name) else {
       throw AtlasError.file(path: path, reason: "no test of labels is called '\(name.clipped)'")
     }
-    undefined = try (row["reason"] as String?).map { reason in
-      guard let known = BalancedScore.Undefined(rawValue: reason) else {
-        throw AtlasError.file(path: path, reason: "no score is missing for the reason '\(reason.clipped)'")
-      }
-      return known
-    }
+    undefined = try (row["reason"] as String?).map { try BalancedScore.Undefined(stored: $0, path: path) }
     self.test = test
     judge = row["judge"]
     balancedAccuracy = row["balanced_accuracy"]
@@ -49,5 +44,16 @@ extension AtlasExplanation.Score {
     (truePositives, falseNegatives) = (row["tp"], row["fn"])
     (trueNegatives, falsePositives) = (row["tn"], row["fp"])
     (refused, malformed, timedOut, failed) = (row["refused"], row["malformed"], row["timed_out"], row["failed"])
+  }
+}
+
+extension BalancedScore.Undefined {
+  /// Reads the column `score.reason`.
+  /// - Throws: `AtlasError.file` for what no version writes.
+  init(stored reason: String, path: String) throws {
+    guard let known = Self(rawValue: reason) else {
+      throw AtlasError.file(path: path, reason: "no score is missing for the reason '\(reason.clipped)'")
+    }
+    self = known
   }
 }

@@ -18,21 +18,24 @@ extension AtlasExplanation {
 
   /// Why no test gave a figure; nil where one did.
   public var untested: Untested? {
-    score == nil ? Untested(label: text, reason: scores.lazy.compactMap(\.undefined).first) : nil
+    score == nil ? Untested(label: text, by: author, reason: scores.lazy.compactMap(\.undefined).first) : nil
   }
 }
 
 extension AtlasExplanation.Untested {
+  /// An atlas keeps of a label what it says and who says it; people and judges may use the same words and mean them.
   /// - Parameter reason: of a test without figure; nil where none was made.
-  package init(label: String, reason: BalancedScore.Undefined?) {
+  package init(label: String, by author: String, reason: BalancedScore.Undefined?) {
+    let isOwn = author != "person"
+    let isDense = label == Explanation.tooDense || label.hasPrefix(Explanation.tooDense + "; raises ")
     self =
       if let reason {
         .test(reason)
-      } else if label == Explanation.neverFired {
+      } else if isOwn, label == Explanation.neverFired {
         .neverFired
-      } else if label == Explanation.tooRare {
+      } else if isOwn, label == Explanation.tooRare {
         .tooRare
-      } else if label.hasPrefix(Explanation.tooDense) {
+      } else if author == LexicalExplainer.name, isDense {
         .tooDense
       } else {
         .notTested

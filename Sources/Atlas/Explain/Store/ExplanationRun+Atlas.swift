@@ -9,12 +9,12 @@ extension ExplanationRun {
   /// try run.explain(try atlas.features(of: "residual"), of: atlas, into: ExplanationStore(atlas))
   /// ```
   /// - Parameters:
-  ///   - check, waiting: as for `explain(_:check:waiting:sink:)`.
+  ///   - check, onWait: as for `explain(_:check:onWait:sink:)`.
   ///   - report: takes each result, in the order of the features.
   /// - Throws: `ExplanationError`, `AtlasError`, what `check` and `report` throw.
   public func explain(
     _ keys: [FeatureKey], of atlas: Atlas, into store: ExplanationStore, batch: Int = 64,
-    check: () throws -> Void = {}, waiting: (Int) -> Void = { _ in },
+    check: () throws -> Void = {}, onWait: (Int) -> Void = { _ in },
     report: (ExplanationResult) throws -> Void = { _ in }
   ) throws {
     let evidence = try AtlasEvidence(atlas)
@@ -26,7 +26,7 @@ extension ExplanationRun {
       try store.write(results)
     }
     do {
-      try explain(next: { try rest.popFirst().map(evidence.feature) }, check: check, waiting: waiting) { result in
+      try explain(next: { try rest.popFirst().map(evidence.feature) }, check: check, onWait: onWait) { result in
         finished.append(result)
         if finished.count >= batch { try flush() }
         try report(result)
