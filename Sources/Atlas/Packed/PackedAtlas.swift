@@ -54,7 +54,7 @@ public struct PackedAtlas: Sendable {
   public var dictionaries: [String] { contents.dictionaries.map(\.name) }
 
   /// SHA-256 of the weights of a dictionary (`WeightHash`); nil for one that it does not cover.
-  public func weightsSHA256(of name: String) -> String? { contents.dictionaries.first { $0.name == name }?.sha256 }
+  package func weightsSHA256(of name: String) -> String? { contents.dictionaries.first { $0.name == name }?.sha256 }
 
   /// SHA-256 of the weights of the model it was made with.
   public var modelSHA256: String { contents.meta.first { $0[0] == "model_sha256" }?[1] ?? "" }

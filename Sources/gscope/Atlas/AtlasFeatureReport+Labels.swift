@@ -12,9 +12,8 @@ extension AtlasFeatureReport {
         parts.append("\(score.test.rawValue)\(judge) \(figure)")
       }
       if explanation.scores.isEmpty, let reason = explanation.untested { parts.append(LabelTestReport.words(reason)) }
-      let text = VisibleText.piece(explanation.text).replacing("␣", with: " ")
       try StandardOutput.line(
-        "label      " + TextStyle.good.apply(text) + TextStyle.dim.apply("  [\(parts.joined(separator: "; "))]"))
+        "label      " + TextStyle.good.apply(LabelTestReport.text(explanation.text)) + TextStyle.dim.apply("  [\(parts.joined(separator: "; "))]"))
     }
   }
 

@@ -1,7 +1,15 @@
 import Atlas
 
-/// Why a label or a test of it has no figure: as JSON calls it, and in words.
+/// Labels for people, and why a label or a test of it has no figure: as JSON calls it, and in words.
 enum LabelTestReport {
+  /// A label with nothing in it that a terminal would obey, for it may be a judge's or somebody else's file's.
+  static func text(_ label: String) -> String { VisibleText.piece(label).replacing("␣", with: " ") }
+
+  /// The same, and why it has no score.
+  static func text(_ label: String, untested: AtlasExplanation.Untested?) -> String {
+    text(label) + (untested.map { " [\(words($0))]" } ?? "")
+  }
+
   static func name(_ reason: BalancedScore.Undefined) -> String {
     switch reason {
     case .tooFewExamples: "too_few_examples"

@@ -55,15 +55,11 @@ struct SearchReport {
       }
       cells += [
         .init("\(result.key)"), .init(result.rate > 0 ? Format.short(1 / result.rate) : "never", .dim),
-        .init(result.label.map { $0 + untested(result) } ?? result.example.map(Self.context) ?? ""),
+        .init(result.label.map { LabelTestReport.text($0, untested: result.labelUntested) } ?? result.example.map(Self.context) ?? ""),
       ]
       table.add(cells)
     }
     try table.write()
-  }
-
-  private func untested(_ result: SearchResult) -> String {
-    result.labelUntested.map { " [\(LabelTestReport.words($0))]" } ?? ""
   }
 
   /// An example's token in «», and what stands beside it.

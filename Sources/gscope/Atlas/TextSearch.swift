@@ -30,10 +30,10 @@ struct TextSearch {
     guard !counted.isEmpty else { throw CommandError.usage("\(text.source) has no token but special ones") }
     guard let position else { return counted }
     guard text.ids.indices ~= position else {
-      throw CommandError.usage("--position is \(position); the text has tokens 0 to \(text.count - 1)")
+      throw CommandError.usage("--position is \(position); \(text.source) has tokens 0 to \(text.count - 1)")
     }
     guard counted.contains(position) else {
-      throw CommandError.usage("--position \(position) is a special token, on which dictionaries are not trained")
+      throw CommandError.usage("--position \(position) of \(text.source) is a special token, on which dictionaries are not trained")
     }
     return [position]
   }

@@ -185,9 +185,8 @@ extension FeatureReading {
       guard !labelled.isEmpty else { continue }
       var list = TextTable([.init("feature", .right), .init("score", .right), .init("label")])
       for (name, label) in labelled {
-        let text = VisibleText.piece(label.text).replacing("␣", with: " ")
-        let reason = label.untested.map { " [\(LabelTestReport.words($0))]" } ?? ""
-        list.add([.init(name), .init(Format.decimal(label.score, 2)), .init(text + reason, .good)])
+        let text = LabelTestReport.text(label.text, untested: label.untested)
+        list.add([.init(name), .init(Format.decimal(label.score, 2)), .init(text, .good)])
       }
       try list.write()
     }
