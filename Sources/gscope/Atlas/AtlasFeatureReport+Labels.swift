@@ -8,12 +8,13 @@ extension AtlasFeatureReport {
       for score in explanation.scores {
         let judge = score.judge == explanation.author ? "" : " by \(score.judge)"
         let hard = score.hardAccuracy.map { " (hard \(Format.decimal($0, 2)))" } ?? ""
-        let figure = score.undefined.map(LabelTestReport.words) ?? Format.decimal(score.balancedAccuracy, 2) + hard
+        let figure = score.undefined.map(LabelWording.words) ?? Format.decimal(score.balancedAccuracy, 2) + hard
         parts.append("\(score.test.rawValue)\(judge) \(figure)")
       }
-      if explanation.scores.isEmpty, let reason = explanation.untested { parts.append(LabelTestReport.words(reason)) }
+      if explanation.scores.isEmpty, let reason = explanation.untested { parts.append(LabelWording.words(reason)) }
       try StandardOutput.line(
-        "label      " + TextStyle.good.apply(LabelTestReport.text(explanation.text)) + TextStyle.dim.apply("  [\(parts.joined(separator: "; "))]"))
+        "label      " + TextStyle.good.apply(LabelWording.text(explanation.text))
+          + TextStyle.dim.apply("  [\(parts.joined(separator: "; "))]"))
     }
   }
 
@@ -22,7 +23,7 @@ extension AtlasFeatureReport {
     [
       ("label", .optional(feature.explanations.first?.text)),
       ("label_score", .optional(feature.explanations.first?.score)),
-      ("label_untested", .optional(feature.explanations.first?.untested.map(LabelTestReport.name))),
+      ("label_untested", .optional(feature.explanations.first?.untested.map(LabelWording.name))),
       ("explanations", .array(feature.explanations.map(Self.json))),
     ]
   }
@@ -32,7 +33,7 @@ extension AtlasFeatureReport {
       ("text", .string(explanation.text)), ("author", .string(explanation.author)),
       ("method", .string(explanation.method)), ("created", .string(explanation.created)),
       ("prompt_sha256", .optional(explanation.promptSHA256)), ("scores", .array(explanation.scores.map(json))),
-      ("untested", .optional(explanation.untested.map(LabelTestReport.name))),
+      ("untested", .optional(explanation.untested.map(LabelWording.name))),
     ])
   }
 
@@ -44,7 +45,7 @@ extension AtlasFeatureReport {
       ("tn", .integer(score.trueNegatives)), ("fp", .integer(score.falsePositives)),
       ("refused", .integer(score.refused)), ("malformed", .integer(score.malformed)),
       ("timed_out", .integer(score.timedOut)), ("failed", .integer(score.failed)),
-      ("reason", .optional(score.undefined.map(LabelTestReport.name))),
+      ("reason", .optional(score.undefined.map(LabelWording.name))),
     ])
   }
 }

@@ -28,6 +28,18 @@ struct AtlasFileReport {
     return values.isRegularFile == true ? values.fileSize : nil
   }
 
+  /// What an import of either kind made.
+  static func imported(_ atlas: Atlas, from source: String, seconds: Double) throws {
+    let features = atlas.dictionaries.reduce(0) { $0 + $1.features }
+    try AtlasFileReport(
+      url: atlas.url, kind: "atlas",
+      members: [
+        ("from", .string(source)), ("features", .integer(features)),
+        ("dictionaries", dictionaries(atlas.dictionaries)), ("seconds", .double(seconds)),
+      ]
+    ).write()
+  }
+
   /// Dictionaries of an atlas with the features of each.
   static func dictionaries(_ list: [AtlasDictionary]) -> JSONValue {
     .array(list.map { ["name": .string($0.name), "features": .integer($0.features)] })

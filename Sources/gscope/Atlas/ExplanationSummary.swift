@@ -110,7 +110,7 @@ extension ExplanationSummary {
       ("balanced_accuracy", json(Test.mean(scores.accuracies))), ("hard_accuracy", json(Test.mean(scores.hard))),
       (
         "untested",
-        .object(reasons.map { (LabelTestReport.name($0), .integer(scores.undefined[$0] ?? 0)) })
+        .object(reasons.map { (LabelWording.name($0), .integer(scores.undefined[$0] ?? 0)) })
       ),
       ("windows", .integer(scores.answered)), ("no_answer", json(scores.unanswered)),
     ])

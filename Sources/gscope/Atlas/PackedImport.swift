@@ -24,23 +24,11 @@ struct PackedImport {
       check: Interruption.check)
     let atlas = try Atlas(contentsOf: URL(filePath: output))
     let seconds = (ContinuousClock.now - start) / .seconds(1)
-    if json { return try Self.report(atlas, from: "packed", seconds: seconds) }
+    if json { return try AtlasFileReport.imported(atlas, from: "packed", seconds: seconds) }
     let features = atlas.dictionaries.reduce(0) { $0 + $1.features }
     try StandardOutput.line(
       "\(Format.count(features, "feature")) of \(atlas.dictionaries.count) dictionaries in \(output), "
         + Format.duration(seconds))
-  }
-
-  /// What an import of either kind made.
-  static func report(_ atlas: Atlas, from source: String, seconds: Double) throws {
-    let features = atlas.dictionaries.reduce(0) { $0 + $1.features }
-    try AtlasFileReport(
-      url: atlas.url, kind: "atlas",
-      members: [
-        ("from", .string(source)), ("features", .integer(features)),
-        ("dictionaries", AtlasFileReport.dictionaries(atlas.dictionaries)), ("seconds", .double(seconds)),
-      ]
-    ).write()
   }
 
   /// The suite in whose folder the file lies.

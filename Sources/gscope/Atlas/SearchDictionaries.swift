@@ -31,7 +31,9 @@ struct SearchDictionaries {
     let found = try elsewhere.openAll(for: opened).map(\.dictionary)
     // A suite's folder may hold more than the atlas covers; what is named by itself must be in it.
     let known = found.filter { (try? atlas.dictionary($0.name)) != nil }
-    if known.count < elsewhere.dictionary.count, let other = found.first(where: { (try? atlas.dictionary($0.name)) == nil }) {
+    if known.count < elsewhere.dictionary.count,
+      let other = found.first(where: { (try? atlas.dictionary($0.name)) == nil })
+    {
       _ = try atlas.dictionary(other.name)
     }
     list += known

@@ -25,7 +25,7 @@ struct SearchReport {
     if let layer = result.key.layer { members.append(("layer", .integer(layer))) }
     members += [
       ("label", .optional(result.label)), ("label_score", .optional(result.labelScore)),
-      ("label_untested", .optional(result.labelUntested.map(LabelTestReport.name))),
+      ("label_untested", .optional(result.labelUntested.map(LabelWording.name))),
       ("score", .optional(result.score)), ("rate", .double(result.rate)), ("value", .optional(result.activation)),
       ("bits", text == nil ? .null : .optional(result.score)), ("position", .optional(result.row)),
       ("approximate", .bool(result.isApproximate)),
@@ -55,7 +55,9 @@ struct SearchReport {
       }
       cells += [
         .init("\(result.key)"), .init(result.rate > 0 ? Format.short(1 / result.rate) : "never", .dim),
-        .init(result.label.map { LabelTestReport.text($0, untested: result.labelUntested) } ?? result.example.map(Self.context) ?? ""),
+        .init(
+          result.label.map { LabelWording.text($0, untested: result.labelUntested) } ?? result.example.map(Self.context)
+            ?? ""),
       ]
       table.add(cells)
     }

@@ -33,7 +33,8 @@ struct TextSearch {
       throw CommandError.usage("--position is \(position); \(text.source) has tokens 0 to \(text.count - 1)")
     }
     guard counted.contains(position) else {
-      throw CommandError.usage("--position \(position) of \(text.source) is a special token, on which dictionaries are not trained")
+      throw CommandError.usage(
+        "--position \(position) of \(text.source) is a special token, on which dictionaries are not trained")
     }
     return [position]
   }

@@ -58,7 +58,7 @@ struct AtlasImportCommand: ParsableCommand {
     let progress = Progress("import", total: item.dictionary.shape.width, unit: "features")
     try importer.write(to: url) { try progress.advance(by: 1) }
     if json {
-      return try PackedImport.report(
+      return try AtlasFileReport.imported(
         Atlas(contentsOf: url), from: "gemma-scope-2", seconds: (ContinuousClock.now - start) / .seconds(1))
     }
     try StandardOutput.line("\(Format.count(item.dictionary.shape.width, "feature")) in \(output)")

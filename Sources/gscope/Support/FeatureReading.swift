@@ -136,7 +136,7 @@ extension FeatureReading {
     if let label {
       members += [
         ("label_score", .optional(label.score)),
-        ("label_untested", .optional(label.untested.map(LabelTestReport.name))),
+        ("label_untested", .optional(label.untested.map(LabelWording.name))),
       ]
     }
     return .object(members)
@@ -185,7 +185,7 @@ extension FeatureReading {
       guard !labelled.isEmpty else { continue }
       var list = TextTable([.init("feature", .right), .init("score", .right), .init("label")])
       for (name, label) in labelled {
-        let text = LabelTestReport.text(label.text, untested: label.untested)
+        let text = LabelWording.text(label.text, untested: label.untested)
         list.add([.init(name), .init(Format.decimal(label.score, 2)), .init(text, .good)])
       }
       try list.write()

@@ -1,7 +1,7 @@
 import Atlas
 
 /// Labels for people, and why a label or a test of it has no figure: as JSON calls it, and in words.
-enum LabelTestReport {
+enum LabelWording {
   /// A label with nothing in it that a terminal would obey, for it may be a judge's or somebody else's file's.
   static func text(_ label: String) -> String { VisibleText.piece(label).replacing("␣", with: " ") }
 
