@@ -61,6 +61,32 @@ def peek(batches: Iterator):
     return first, itertools.chain([first], batches)
 
 
+def quicken_topk() -> None:
+    """Puts in place of torch.topk, for long vectors, one that makes the same choice (but for ties) in a tenth of the time.
+
+    BatchTopK asks for the 61,440 largest of 4 million; PyTorch sorts pairs of all of them for that. Here only those above a
+    bound that a sample gives are looked at.
+    """
+    import torch
+
+    whole = torch.topk
+
+    def topk(values, k, dim=-1, largest=True, sorted=True):
+        if values.dim() != 1 or len(values) < 1_000_000 or not largest:
+            return whole(values, k, dim, largest, sorted)
+        with torch.no_grad():
+            sample = values[::61]  # prime: every column of a batch is in it
+            expected = k / 61
+            taken = min(len(sample), int(expected + 6 * expected**0.5) + 1)  # six deviations more than should be needed
+            above = (values > sample.kthvalue(len(sample) - taken + 1).values).nonzero().squeeze(1)
+            if len(above) < k:
+                return whole(values, k, dim, largest, sorted)
+            chosen = above[whole(values[above], k, sorted=sorted).indices]
+        return torch.return_types.topk((values.gather(0, chosen), chosen))
+
+    torch.topk = torch.Tensor.topk = topk
+
+
 def starting_threshold(x, w_enc, l0: int) -> float:
     """Where `l0` pre-activations a row are above it."""
     z = (x @ w_enc).flatten()
