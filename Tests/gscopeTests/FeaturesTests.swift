@@ -8,6 +8,17 @@ import Testing
   private typealias Tool = CommandLineTool
   private let sae = Tool.dictionary("resid_post/layer_3_width_37_l0_small")
 
+  @Test func aNameMayHoldSlashesWhereItsPathExists() throws {
+    let name = "resid_post/mine"
+    let named = try Tool.run("features", "--dictionary", "\(name)=\(sae)", "--text", "a b c", "--json")
+    #expect(named.status == 0, "\(named.errors)")
+    let dictionaries = try #require(try named.json()["dictionaries"] as? [[String: Any]])
+    #expect(dictionaries.map { $0["name"] as? String } == [name])
+    let missing = try Tool.run("features", "--dictionary", "runs/rate=1/gone", "--text", "a b c")
+    #expect(missing.status == 1)
+    #expect(missing.errors.contains("runs/rate=1/gone"), "\(missing.errors)")
+  }
+
   @Test func jsonOfASingleLayer() throws {
     let result = try Tool.run("features", "--dictionary", "mine=\(sae)", "--text", "a b c", "--top-k", "2", "--json")
     #expect(result.status == 0, "\(result.errors)")

@@ -140,20 +140,21 @@ struct DictionaryOptions: ParsableArguments {
   }
 }
 
-/// `[NAME=]PATH`. An existing path that itself holds `=` is taken whole.
+/// `[NAME=]PATH`. What is a path as it stands is taken whole; a name may hold `/`, as those of a suite do, where its path exists.
 struct NamedPath: Equatable {
   let name: String?
   let path: String
 
   init(_ text: String) {
-    guard let sign = text.firstIndex(of: "="), sign > text.startIndex, !text[..<sign].contains("/"),
-      !FileManager.default.fileExists(atPath: text)
-    else {
-      name = nil
-      path = text
-      return
-    }
-    name = String(text[..<sign])
-    path = String(text[text.index(after: sign)...])
+    let parts = Self.parts(text)
+    name = parts?.name
+    path = parts?.path ?? text
+  }
+
+  private static func parts(_ text: String) -> (name: String, path: String)? {
+    let files = FileManager.default
+    guard let sign = text.firstIndex(of: "="), sign > text.startIndex, !files.fileExists(atPath: text) else { return nil }
+    let (name, path) = (String(text[..<sign]), String(text[text.index(after: sign)...]))
+    return !name.contains("/") || files.fileExists(atPath: path) ? (name, path) : nil
   }
 }
