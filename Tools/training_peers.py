@@ -62,21 +62,21 @@ def peek(batches: Iterator):
 
 
 def quicken_topk() -> None:
-    """Puts in place of torch.topk, for long vectors, one that makes the same choice (but for ties) in a tenth of the time.
+    """Puts in place of torch.topk, for long vectors, one that makes the same choice (but for ties) in a fifth of the time.
 
-    BatchTopK asks for the 61,440 largest of 4 million; PyTorch sorts pairs of all of them for that. Here only those above a
-    bound that a sample gives are looked at.
+    BatchTopK asks for the 61,440 largest of 4 million, and PyTorch goes through pairs of all of them and their places for that.
+    Here only those above a bound that a sample gives are looked at.
     """
     import torch
 
-    whole = torch.topk
+    whole, stride = torch.topk, 61  # a prime: the sample has every column of a batch in it
 
     def topk(values, k, dim=-1, largest=True, sorted=True):
         if values.dim() != 1 or len(values) < 1_000_000 or not largest:
             return whole(values, k, dim, largest, sorted)
         with torch.no_grad():
-            sample = values[::61]  # prime: every column of a batch is in it
-            expected = k / 61
+            sample = values[::stride]
+            expected = k / stride
             taken = min(len(sample), int(expected + 6 * expected**0.5) + 1)  # six deviations more than should be needed
             above = (values > sample.kthvalue(len(sample) - taken + 1).values).nonzero().squeeze(1)
             if len(above) < k:
